@@ -1,0 +1,2 @@
+//! Captures through the engine.
+#![forbid(unsafe_code)]
