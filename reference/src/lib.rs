@@ -5,6 +5,7 @@ pub mod clause;
 pub mod config;
 pub mod flags;
 pub mod port;
+mod quote;
 pub mod sequence;
 pub mod time;
 pub mod wire;
