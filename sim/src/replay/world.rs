@@ -50,16 +50,18 @@ pub struct World<S> {
     texts: Vec<Option<Vec<u8>>>,
     now: Instant,
     fine: bool,
+    /// Whether the interface is known to be loopback, whatever the capture tells.
+    loopback: bool,
     batch: Vec<Decision>,
 }
 
 impl<S: Sink> World<S> {
     /// A fresh daemon, and what it has to say at start.
-    pub fn start(setup: Setup, texts: Vec<Option<Vec<u8>>>, sink: S) -> Self {
+    pub fn start(setup: Setup, texts: Vec<Option<Vec<u8>>>, loopback: bool, sink: S) -> Self {
         let (engine, effects) = Engine::start(setup);
         let now = Instant::default();
         let batch = Vec::new();
-        let mut world = Self { engine, sink, counts: Counts::default(), texts, now, fine: false, batch };
+        let mut world = Self { engine, sink, counts: Counts::default(), texts, now, fine: false, loopback, batch };
         for effect in effects {
             world.take(effect, None, None);
         }
@@ -139,7 +141,7 @@ impl<S: Sink> Visit for World<S> {
         self.counts.packets += 1;
         self.fine = record.fine;
         self.now = self.now.max(record.at);
-        let input = Input::Frame { frame: record.frame, loopback: record.loopback };
+        let input = Input::Frame { frame: record.frame, loopback: record.loopback || self.loopback };
         let effects = self.engine.handle_watched(self.now, input, self.sink.watch());
         if effects.len() != 0 {
             let effects = effects.collect();
