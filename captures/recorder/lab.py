@@ -1,8 +1,8 @@
 """One scenario's world: network namespaces, the cables between them, and every process in them.
 
 A `Lab` is a context: whatever happens inside it, an error or a signal included, its processes are
-ended and its namespaces deleted when it is left. Each scenario runs in a process of its own with a
-single thread, so entering a namespace for a moment (to open a socket there) is safe.
+ended and its namespaces deleted when it is left. Each scenario runs in a process of its own, and only
+its main thread enters a namespace for a moment, to open a socket there.
 """
 
 import contextlib
@@ -58,7 +58,7 @@ class Lab:
             with contextlib.suppress(OSError):
                 close()
         for host in self.namespaces:
-            subprocess.run(["ip", "netns", "del", host.namespace], check=False)
+            subprocess.run(["ip", "netns", "del", host.namespace], stderr=subprocess.DEVNULL, check=False)
         shutil.rmtree(self.dir, ignore_errors=True)
 
     def path(self, name):
@@ -70,8 +70,8 @@ class Lab:
         with open(LOCK, "w", encoding="ascii") as lock:
             # `ip netns add` prepares a shared folder and does not like company while it does.
             fcntl.flock(lock, fcntl.LOCK_EX)
+            self.namespaces.append(host)
             command("ip", "netns", "add", host.namespace)
-        self.namespaces.append(host)
         for key, value in QUIET.items():
             host.sysctl(key, value)
         if not ipv6:

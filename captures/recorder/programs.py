@@ -59,14 +59,14 @@ def tcp_talks(*hosts):
 class Tcpdump:
     """Writes every packet of `interface` to `path`; constructed, it is capturing."""
 
-    def __init__(self, host, path, interface="eth0", link=None, nano=False, filter=""):
+    def __init__(self, host, path, interface="eth0", link=None, nano=False):
         self.path = path
         self.said = path + ".said"
         words = ["tcpdump", "-i", interface, "-n", "--immediate-mode", "-U", "-s", "2048", "-Z", "root", "-w", path]
         words += ["-y", link] if link else []
         words += ["--time-stamp-precision=nano"] if nano else []
         with open(self.said, "wb") as said:
-            self.process = host.start(words + filter.split(), stderr=said)
+            self.process = host.start(words, stderr=said)
         wait_for("tcpdump to capture", lambda: "listening on" in self.words())
 
     def words(self):
