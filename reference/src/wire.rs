@@ -94,10 +94,11 @@ pub fn decode(frame: Frame<'_>) -> Result<Hit, NoHit> {
     }
 }
 
-/// The hit of an untagged Ethernet frame with IPv4 without options, no fragment, and TCP or UDP: what knocks and floods
+/// [`decode`] in two halves, for the engine: what comes of the first is looked at before the second is called, so that of
+/// a hit that interests nobody only the fields that say so are ever read. The hit of an untagged Ethernet frame with IPv4 without options, no fragment, and TCP or UDP: what knocks and floods
 /// are made of. `None` says nothing about the frame but that [`general`] must look.
-#[inline]
-fn plain(frame: Frame<'_>) -> Option<Hit> {
+#[inline(always)]
+pub(crate) fn plain(frame: Frame<'_>) -> Option<Hit> {
     const ETHERNET: usize = 14;
     const IPV4: u16 = 20;
     if frame.link != Link::Ethernet {
@@ -140,7 +141,7 @@ fn plain(frame: Frame<'_>) -> Option<Hit> {
 
 /// The answer for any frame.
 #[inline(never)]
-fn general(frame: Frame<'_>) -> Result<Hit, NoHit> {
+pub(crate) fn general(frame: Frame<'_>) -> Result<Hit, NoHit> {
     let (packet, announced) = link::strip(frame.link, Rest::of_frame(frame))?;
     ip::decode(packet, announced)
 }
