@@ -75,9 +75,7 @@ impl<S: Sink> World<S> {
 
     /// Lets time run on until nothing is pending.
     pub fn finish(&mut self) {
-        while let Some((due, _)) = self.engine.poll_timeout() {
-            self.timeout(due);
-        }
+        self.timeouts(Instant::MAX);
     }
 
     /// The one-time files as the replay left them, by door.
@@ -85,7 +83,14 @@ impl<S: Sink> World<S> {
         (self.sink, self.texts)
     }
 
+    /// Whatever is due by `until`, one moment after the other.
     #[cold]
+    fn timeouts(&mut self, until: Instant) {
+        while let Some((due, _)) = self.engine.poll_timeout().filter(|(due, _)| *due <= until) {
+            self.timeout(due);
+        }
+    }
+
     fn timeout(&mut self, due: Instant) {
         self.wanted.extend(self.engine.handle(due, Input::Timeout));
         self.carry_out(None);
@@ -141,13 +146,13 @@ impl<S: Sink> Visit for World<S> {
     /// Always inline: this is the loop over a capture's packets, and as a call it takes twice as long.
     #[inline(always)]
     fn record(&mut self, record: Record<'_>) {
-        while let Some((due, _)) = self.engine.poll_timeout().filter(|(due, _)| *due <= record.at) {
-            self.timeout(due);
+        if self.engine.is_due(record.at) {
+            self.timeouts(record.at);
         }
         self.counts.packets += 1;
         self.fine = record.fine;
-        let input = Input::Frame { frame: record.frame, loopback: record.loopback || self.loopback };
-        let effects = self.engine.handle_watched(record.at, input, self.sink.watch());
+        let loopback = record.loopback | self.loopback;
+        let effects = self.engine.handle_frame(record.at, record.frame, loopback, self.sink.watch());
         let decided = effects.len() != 0;
         if decided {
             self.wanted.extend(effects);
