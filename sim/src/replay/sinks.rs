@@ -44,12 +44,17 @@ impl Sink for Collect<'_> {
     }
 }
 
+/// How many bytes of lines are written at once.
+const ENOUGH_LINES: usize = 1 << 15;
+
 /// Writes a JSON line a decision.
 pub struct Json<'a, W: Write> {
     capture: &'a str,
     out: W,
     collected: Collected<'a>,
     pause: &'a mut dyn FnMut(Progress),
+    /// Lines that are not written yet: putting them together here costs no call through `out` for each of their pieces.
+    lines: Vec<u8>,
     result: io::Result<()>,
     nobody: (),
 }
@@ -58,18 +63,26 @@ impl<'a, W: Write> Json<'a, W> {
     /// Writes to `out` what is decided about the capture called `capture`, and gives what it writes to `collected`, too;
     /// `pause` hears how far the capture has been read.
     pub fn new(capture: &'a str, out: W, collected: Collected<'a>, pause: &'a mut dyn FnMut(Progress)) -> Self {
-        Self { capture, out, collected, pause, result: Ok(()), nobody: () }
+        Self { capture, out, collected, pause, lines: Vec::new(), result: Ok(()), nobody: () }
     }
 
-    /// Flushes.
+    /// Writes what is left.
     ///
     /// # Errors
     ///
     /// The first one of the writer, after which nothing more was written.
     pub fn finish(mut self) -> io::Result<Summary> {
+        self.write();
         self.result?;
         self.out.flush()?;
         Ok(Summary::default())
+    }
+
+    fn write(&mut self) {
+        if self.result.is_ok() {
+            self.result = self.out.write_all(&self.lines);
+        }
+        self.lines.clear();
     }
 }
 
@@ -83,12 +96,15 @@ impl<W: Write> Sink for Json<'_, W> {
 
     fn decision(&mut self, decision: &Decision, fine: bool) {
         collect(&mut self.collected, decision, fine);
-        if self.result.is_ok() {
-            self.result = json::write(&mut self.out, self.capture, decision, fine);
+        // A vector takes every byte.
+        let _all = json::write(&mut self.lines, self.capture, decision, fine);
+        if self.lines.len() >= ENOUGH_LINES {
+            self.write();
         }
     }
 
     fn pause(&mut self, progress: Progress) {
+        self.write();
         flush(&mut self.out, &mut self.result);
         (self.pause)(progress);
     }
