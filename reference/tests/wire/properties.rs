@@ -15,12 +15,6 @@ use crate::{
     oracles::{etherparse_hit, smoltcp_hit},
 };
 
-/// `PROPTEST_CASES` still raises the number of cases, each by this factor.
-fn cases(times: u32) -> ProptestConfig {
-    let default = ProptestConfig::default();
-    ProptestConfig { cases: default.cases * times, ..default }
-}
-
 /// Where a link header ends in an ethertype or a family, and where IP begins.
 const BEGINNINGS: &[&[u8]] =
     &[&[], &[0x45], &[0x60], &[2, 0, 0, 0, 0x45], &[0, 0, 0, 30, 0x60], &[8, 0, 0x45], &[0x86, 0xdd, 0x60], &[0x81, 0]];
@@ -61,7 +55,7 @@ fn check_refusal(refusal: NoHit) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(cases(8))]
+    #![proptest_config(ProptestConfig::with_cases(4096))]
 
     #[test]
     fn oracles_agree_on_right_frames(bytes in any_frame()) {
@@ -174,7 +168,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(cases(32))]
+    #![proptest_config(ProptestConfig::with_cases(32768))]
 
     #[test]
     fn oracles_agree_on_mutated_frames(bytes in mutated_frame()) {
