@@ -1,2 +1,4 @@
 //! Captures through the engine.
 #![forbid(unsafe_code)]
+
+pub mod capture;

@@ -1,0 +1,122 @@
+//! A door while the daemon runs: its rules, its one-time file, and the knocks that wait for their mark.
+
+use std::{collections::VecDeque, net::IpAddr, sync::Arc};
+
+use super::{Doors, SpendId, door_index};
+use crate::{
+    clause::Clause,
+    config,
+    event::{DoorRef, Event, Who},
+    knock::Rules,
+    one_time::{Line, OneTime, Unusable},
+    port::Port,
+    sequence::Sequence,
+};
+
+#[derive(Debug)]
+pub(super) struct Door {
+    pub(super) config: Arc<config::Door>,
+    pub(super) rules: Rules,
+    pub(super) one_time: Option<File>,
+    /// Completed knocks whose marks are not known to be written, in order; the first one's has been asked for.
+    pub(super) triggers: VecDeque<Trigger>,
+}
+
+/// A one-time file and the line in use.
+#[derive(Debug)]
+pub(super) struct File {
+    lines: OneTime,
+    line: Option<Line>,
+}
+
+/// A completed knock whose line is to be spent before the door opens (ONCE-6).
+#[derive(Debug)]
+pub(super) struct Trigger {
+    pub(super) id: SpendId,
+    pub(super) who: Who,
+    pub(super) offset: u64,
+    pub(super) stage: u8,
+    pub(super) takes_last_line: bool,
+}
+
+impl Door {
+    /// The doors of a configuration, with their first sequences; `log` hears what there is to say of their files.
+    pub(super) fn all(doors: Doors, mut log: impl FnMut(Event)) -> Vec<Self> {
+        let Doors { config, texts } = doors;
+        let pairs = config.doors.into_iter().zip(texts).enumerate();
+        pairs.map(|(index, (config, text))| Self::new(door_index(index), config, text, &[], &mut log)).collect()
+    }
+
+    /// One door; the lines at the offsets `spent` are being marked and are passed over.
+    pub(super) fn new(
+        index: u32,
+        config: config::Door,
+        text: Option<Vec<u8>>,
+        spent: &[u64],
+        log: &mut impl FnMut(Event),
+    ) -> Self {
+        let config = Arc::new(config);
+        let mut one_time = None;
+        let sequence = match (&config.sequences, text) {
+            (config::Sequences::Fixed(sequence), _) => Ok(sequence.clone()),
+            (config::Sequences::OneTime(_), text) => {
+                let door = DoorRef { index, config: config.clone() };
+                let mut lines = OneTime::new(text.unwrap_or_default());
+                let line = next_line(&mut lines, &door, spent, log);
+                let sequence = line.as_ref().map(|line| line.sequence.clone()).ok_or(Clause::Once7);
+                one_time = Some(File { lines, line });
+                if sequence.is_err() {
+                    log(Event::Disabled { door, by: None, failure: None });
+                }
+                sequence
+            }
+        };
+        let rules = Rules::new(&config, sequence);
+        Self { config, rules, one_time, triggers: VecDeque::new() }
+    }
+
+    /// Queues a knock that completed the line in use and takes the next line. Says whether it is first in the queue,
+    /// and what was passed over.
+    pub(super) fn trigger(&mut self, id: SpendId, who: Who) -> (bool, Vec<Event>) {
+        let mut events = Vec::new();
+        let Some(File { lines, line }) = &mut self.one_time else { return (false, events) };
+        let Some(used) = line.take() else { return (false, events) };
+        *line = next_line(lines, &who.door, &[], &mut |event| events.push(event));
+        let next = line.as_ref().map(|line| line.sequence.clone()).ok_or(Clause::Once7);
+        let takes_last_line = next.is_err();
+        self.rules.set_sequence(next);
+        let stage = u8::try_from(used.sequence.ports().len()).unwrap_or(u8::MAX);
+        self.triggers.push_back(Trigger { id, who, offset: used.offset, stage, takes_last_line });
+        (self.triggers.len() == 1, events)
+    }
+
+    /// Takes the sequence away, for the reason that `clause` gives; gives the knocks that waited.
+    pub(super) fn disable(&mut self, clause: Clause) -> VecDeque<Trigger> {
+        self.rules.set_sequence(Err(clause));
+        if let Some(file) = &mut self.one_time {
+            file.line = None;
+        }
+        std::mem::take(&mut self.triggers)
+    }
+
+    /// Whose knock at this door, which is the `index`-th.
+    pub(super) fn who(&self, index: u32, source: IpAddr, knock: u64) -> Who {
+        Who { source, door: DoorRef { index, config: self.config.clone() }, knock }
+    }
+}
+
+fn next_line(lines: &mut OneTime, door: &DoorRef, spent: &[u64], log: &mut impl FnMut(Event)) -> Option<Line> {
+    let ignored = &door.config.ignored;
+    let is_ignored =
+        |sequence: &Sequence| -> Option<Port> { sequence.ports().iter().copied().find(|port| ignored.contains(port)) };
+    lines.next_line(
+        |offset, sequence| {
+            if spent.contains(&offset) {
+                Some(Unusable::Spent)
+            } else {
+                is_ignored(sequence).map(Unusable::PortIgnored)
+            }
+        },
+        |skipped| log(Event::LineSkipped { door: door.clone(), skipped }),
+    )
+}
