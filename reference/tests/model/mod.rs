@@ -129,30 +129,26 @@ impl Daemon {
     /// Whether the hit is anything to the door, right or wrong.
     fn concerns(&self, door: usize, sequence: &[Port], hit: &Hit) -> bool {
         let door = &self.case.doors[door];
-        let destination_fits = match (door.target, &self.case.locals) {
-            (Some(target), _) => hit.destination == target,
-            (None, Locals::Any) => is_unicast(hit.destination),
-            (None, Locals::These { addresses, .. }) => addresses.iter().any(|&(own, _)| own == hit.destination),
-        }; // LISTEN-3
+        let ours = match &self.case.locals {
+            Some(locals) => locals.iter().any(|&(own, _)| own == hit.destination),
+            None => is_unicast(hit.destination),
+        };
+        let fits = door.target.map_or(ours, |target| target == hit.destination); // LISTEN-3
         let passes = match (hit.port.1, door.flags) {
             (_, None) => true,
             (Protocol::Tcp, Some((set, clear))) => hit.flags & set == set && hit.flags & clear == 0, // FLAGS-1 to -3
             (Protocol::Udp, Some(_)) => sequence.iter().any(|port| port.1 == Protocol::Udp),         // FLAGS-4
         };
-        destination_fits && self.can_be_client(hit.source) && passes && !door.ignored.contains(&hit.port) // SEQ-11
+        fits && self.can_be_client(hit.source) && passes && !door.ignored.contains(&hit.port) // SEQ-11
     }
 
-    /// LISTEN-9.
+    /// LISTEN-9; LISTEN-5.
     fn can_be_client(&self, source: IpAddr) -> bool {
-        let own = match &self.case.locals {
-            Locals::Any => false,
-            Locals::These { addresses, loopback } => {
-                let broadcast = addresses.iter().any(|&(own, length)| is_broadcast_of(own, length, source));
-                let host = source.is_loopback() || addresses.iter().any(|&(own, _)| own == source);
-                broadcast || (!loopback && host)
-            }
-        };
-        is_unicast(source) && !own
+        let locals = self.case.locals.iter().flatten();
+        let everyone = locals.clone().any(|&(own, length)| is_broadcast_of(own, length, source));
+        let host = source.is_loopback() || locals.clone().any(|&(own, _)| own == source);
+        let family = source.is_ipv4() || !self.case.only_v4;
+        family && is_unicast(source) && !everyone && (self.case.loopback || !host)
     }
 
     /// SEQ-5: whether a knock of this source at this door has counted this very packet before.

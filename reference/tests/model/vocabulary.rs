@@ -58,7 +58,7 @@ pub(crate) enum Sequences {
 /// A line of a one-time file: where it begins, and its sequence if it has one.
 #[derive(Clone, Debug)]
 pub(crate) struct Line {
-    pub(crate) offset: usize,
+    pub(crate) offset: u64,
     pub(crate) ports: Option<Vec<Port>>,
 }
 
@@ -69,19 +69,17 @@ pub(crate) struct Commands {
     pub(crate) stop: Option<String>,
 }
 
-#[derive(Clone, Debug)]
-pub(crate) enum Locals {
-    /// Every unicast destination is ours, and no source is.
-    Any,
-    /// The interface's addresses, each with the length of its prefix.
-    These { addresses: Vec<(IpAddr, u8)>, loopback: bool },
-}
-
 /// A daemon's surroundings and everything that it will see.
 #[derive(Clone, Debug)]
 pub(crate) struct Case {
     pub(crate) doors: Vec<Door>,
-    pub(crate) locals: Locals,
+    /// The interface's addresses, each with the length of its prefix; `None`: any unicast address is ours, and of no
+    /// source is it known that it is our own.
+    pub(crate) locals: Option<Vec<(IpAddr, u8)>>,
+    /// Whether the interface is a loopback, where a host knocks on itself.
+    pub(crate) loopback: bool,
+    /// Whether IPv6 is ignored (LISTEN-5).
+    pub(crate) only_v4: bool,
     /// How many knocks may be half finished, over all doors (SEQ-10).
     pub(crate) max_knocks: usize,
     pub(crate) packets: Vec<Packet>,
@@ -103,7 +101,7 @@ pub(crate) enum What {
     Stage(usize),
     Discard { stage: usize, clause: &'static str },
     Timeout { stage: usize },
-    Spend { offset: usize },
+    Spend { offset: u64 },
     Open,
     Start(String),
     Stop(String),

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use proptest::{collection::vec, prelude::*, sample::select};
 
 use crate::model::{
-    Commands, Door, Line, Locals, Port,
+    Commands, Door, Line, Port,
     Protocol::{self, Tcp, Udp},
     Sequences,
 };
@@ -67,7 +67,7 @@ fn one_time_files() -> impl Strategy<Value = Option<(Vec<Line>, String)>> {
         let mut text = String::new();
         let mut parsed = Vec::new();
         for (line, indent, end) in lines {
-            let offset = text.len();
+            let offset = text.len() as u64;
             match line {
                 Ok(ports) => {
                     let written: Vec<_> = ports.iter().map(write_port).collect();
@@ -95,16 +95,14 @@ fn write_port(port: &Port) -> String {
     }
 }
 
-pub(crate) fn locals() -> impl Strategy<Value = Locals> {
-    let these = |addresses: &[(&str, u8)], loopback| {
-        let addresses = addresses.iter().map(|&(own, length)| (address(own), length)).collect();
-        Locals::These { addresses, loopback }
-    };
+/// The interface's addresses, and whether it is a loopback.
+pub(crate) fn locals() -> impl Strategy<Value = (Option<Vec<(IpAddr, u8)>>, bool)> {
+    let these = |locals: &[(&str, u8)]| Some(locals.iter().map(|&(own, length)| (address(own), length)).collect());
     prop_oneof![
-        4 => Just(these(&[("10.0.0.9", 24), ("10.0.1.9", 31), ("fd00::9", 64)], false)),
-        2 => Just(Locals::Any),
-        1 => Just(these(&[("127.0.0.1", 8), ("::1", 128), ("10.0.0.9", 32)], true)),
-        1 => Just(these(&[("10.0.0.9", 30)], false)),
+        4 => Just((these(&[("10.0.0.9", 24), ("10.0.1.9", 31), ("fd00::9", 64)]), false)),
+        2 => any::<bool>().prop_map(|loopback| (None, loopback)),
+        1 => Just((these(&[("127.0.0.1", 8), ("::1", 128), ("10.0.0.9", 32)]), true)),
+        1 => Just((these(&[("10.0.0.9", 30)]), false)),
     ]
 }
 

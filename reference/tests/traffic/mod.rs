@@ -22,10 +22,16 @@ pub(crate) struct Scenario {
 /// Scenarios of up to four doors and `steps` steps.
 pub(crate) fn scenarios(steps: usize) -> impl Strategy<Value = Scenario> {
     let max_knocks = prop_oneof![3 => Just(1000_usize), 1 => 1..6_usize];
-    (vec(doors(), 1..=4), locals(), max_knocks, any::<bool>(), vec(self::steps(), 0..steps)).prop_map(
-        |(doors, locals, max_knocks, late, steps)| {
+    (
+        vec(doors(), 1..=4),
+        locals(),
+        max_knocks,
+        (any::<bool>(), proptest::bool::weighted(0.1)),
+        vec(self::steps(), 0..steps),
+    )
+        .prop_map(|(doors, (locals, loopback), max_knocks, (late, only_v4), steps)| {
             let (doors, files) = doors.into_iter().unzip();
-            let mut case = Case { doors, locals, max_knocks, packets: Vec::new() };
+            let mut case = Case { doors, locals, loopback, only_v4, max_knocks, packets: Vec::new() };
             let mut traffic = Traffic {
                 now: if late { 1_700_000_000 * SECOND } else { 0 },
                 runs: vec![0; case.doors.len()],
@@ -35,8 +41,7 @@ pub(crate) fn scenarios(steps: usize) -> impl Strategy<Value = Scenario> {
                 traffic.take(step);
             }
             Scenario { case, files }
-        },
-    )
+        })
 }
 
 const SOURCES: [&str; 4] = ["10.0.0.1", "10.0.0.2", "fd00::1", "fd00::2"];
