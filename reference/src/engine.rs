@@ -488,6 +488,8 @@ impl Engine {
             Input::Quit if !self.quitting => {
                 self.quitting = true;
                 self.log(Event::ShuttingDown);
+                // What is half-finished ends with the daemon: it neither opens nor times out any more.
+                self.deadlines = Deadlines::new(self.doors.len());
                 // A knock whose mark is not known to be written has not opened and never will.
                 self.doors.iter_mut().for_each(|door| door.triggers.clear());
                 self.jobs.close();

@@ -100,6 +100,17 @@ fn proc_4_a_daemon_that_ends_sees_no_knocks_and_no_second_signal() {
 }
 
 #[test]
+fn proc_4_nothing_follows_the_exit() {
+    let mut world = World::new(DOORS);
+    world.knock(ALICE, &["9000"]);
+    world.feed(Input::Quit);
+    world.said();
+    assert_eq!(world.next(), None);
+    world.wait(seconds(100));
+    world.expect(&[]);
+}
+
+#[test]
 fn once_6_a_mark_that_is_late_at_the_end_opens_nothing() {
     let config =
         "[ssh]\none_time_sequences = otp\ncommand = open\nstop_command = close\n[slow]\nsequence = 9\ncommand = slow\n";
