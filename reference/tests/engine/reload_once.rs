@@ -96,3 +96,18 @@ fn once_6_a_failed_mark_after_a_reload_disables_the_door_too() {
     world.knock(ALICE, &["2"]);
     world.expect(&[]);
 }
+
+#[test]
+fn once_6_a_line_being_spent_stays_spent_at_a_door_of_another_name() {
+    let mut world = world(" 1\n 2\n");
+    world.knock(ALICE, &["1"]);
+    world.said();
+    world.reload("[renamed]\none_time_sequences = otp\n");
+    world.expect(&["(debug) 10.0.0.7: ssh: knock discarded at stage 1 (PROC-3)"]);
+    world.knock(BOB, &["1"]);
+    world.expect(&[]);
+    world.marked(Ok(()));
+    world.expect(&[]);
+    world.knock(BOB, &["2"]);
+    world.expect(&["10.0.0.8: renamed: Stage 1", "mark otp at 3"]);
+}
