@@ -61,6 +61,8 @@ fn all() -> Vec<Event> {
         Event::Disabled { door: door(), by: Some((ip(ALICE), 1)), failure: Some("read-only file system".to_owned()) },
         Event::Crowded { bound: 100_000 },
         Event::Busy { bound: 10_000 },
+        Event::LeftOut { count: 1 },
+        Event::LeftOut { count: 1_234 },
         Event::StartingUp { interface: "eth0".to_owned() },
         Event::ShuttingDown,
         Event::Rereading { file: "/etc/knockd.conf".to_owned() },
@@ -90,6 +92,8 @@ fn log_2_every_message() {
     ssh: cannot mark the used line in /etc/otp: read-only file system: door disabled
     more than 100000 unfinished knocks: dropping the oldest of the lowest stage
     more than 10000 commands waiting: further knocks do not open
+    1 message left out
+    1234 messages left out
     starting up, listening on eth0
     shutting down
     re-reading config file: /etc/knockd.conf

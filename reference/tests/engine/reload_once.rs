@@ -111,3 +111,17 @@ fn once_6_a_line_being_spent_stays_spent_at_a_door_of_another_name() {
     world.knock(BOB, &["2"]);
     world.expect(&["10.0.0.8: renamed: Stage 1", "mark otp at 3"]);
 }
+
+#[test]
+fn once_6_a_line_being_spent_stays_spent_though_its_door_was_away_for_a_while() {
+    let mut world = world(" 1\n 2\n");
+    world.knock(ALICE, &["1"]);
+    world.reload("[web]\nsequence = 9\n");
+    world.reload(DOOR);
+    world.said();
+    world.knock(BOB, &["1"]);
+    world.marked(Ok(()));
+    world.expect(&[]);
+    world.knock(BOB, &["2"]);
+    world.expect(&["10.0.0.8: ssh: Stage 1", "mark otp at 3"]);
+}
