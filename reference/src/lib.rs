@@ -105,6 +105,7 @@ pub mod flags;
 pub mod job;
 pub mod knock;
 mod knocks;
+pub mod log_limit;
 pub mod one_time;
 pub mod port;
 mod quote;
