@@ -18,6 +18,7 @@ use crate::{
     job::{Ended, Exit, JobId, Jobs, Run},
     knock::Verdict,
     knocks::{Counted, KnockId, Knocks, Seen},
+    port::Port,
     repeats::Repeats,
     time::Instant,
     wire::{self, Frame, Hit, NoHit},
@@ -156,6 +157,12 @@ pub struct Judged {
     pub before: (u8, Option<u64>),
     /// The same after it; a completed knock is gone.
     pub after: (u8, Option<u64>),
+    /// The port that would have been right; `None` while the door is disabled.
+    pub expected: Option<Port>,
+    /// How many ports the sequence has that the hit was judged by.
+    pub ports: u8,
+    /// The port that is right next, if a knock is in progress after it.
+    pub next: Option<Port>,
 }
 
 /// What the engine wants done, in order. What is not taken stays first in line for the next call.
@@ -192,8 +199,9 @@ pub struct Engine {
     jobs: Jobs,
     /// The latest moment told (TIME-2).
     now: Instant,
-    /// When something is due; [`Instant::MAX`] for never.
+    /// When something is due, and what; [`Instant::MAX`] for never.
     next_due: Instant,
+    next_reason: Reason,
     next_knock: u64,
     next_spend: u64,
     crowded: Burst,
@@ -225,6 +233,7 @@ impl Engine {
             only_v4,
             now: Instant::default(),
             next_due: Instant::MAX,
+            next_reason: Reason::SequenceTimeout,
             next_knock: 1,
             next_spend: 1,
             crowded: Burst::default(),
@@ -268,10 +277,7 @@ impl Engine {
     #[must_use]
     #[inline]
     pub fn poll_timeout(&self) -> Option<(Instant, Reason)> {
-        if self.next_due == Instant::MAX {
-            return None;
-        }
-        self.first_due().map(|(due, _, reason)| (due, reason))
+        (self.next_due != Instant::MAX).then_some((self.next_due, self.next_reason))
     }
 
     /// How many knocks are half-finished.
@@ -321,6 +327,8 @@ impl Engine {
         for place in 0..candidates.len() {
             let (door, knock) = candidates[place];
             let before = knock.map_or((0, None), |id| standing(self.knocks.seen(id)));
+            let (expected, ports) =
+                if W::EVERY { self.doors[door as usize].rules.expects(before.0) } else { (None, 0) };
             let verdict = self.doors[door as usize].rules.judge(hit, local, before.0, || {
                 knock.is_some_and(|id| self.knocks.repeats(id, hit)) || self.repeats.knows(door, hit, self.now)
             });
@@ -333,7 +341,8 @@ impl Engine {
             });
             if W::EVERY {
                 let after = self.knocks.find(&hit.source, door).map_or((0, None), |id| standing(self.knocks.seen(id)));
-                watch.judged(&Judged { hit: *hit, door, verdict, before, after });
+                let next = after.1.and_then(|_| self.doors[door as usize].rules.expects(after.0).0);
+                watch.judged(&Judged { hit: *hit, door, verdict, before, after, expected, ports, next });
             }
         }
         candidates.clear();
@@ -590,7 +599,8 @@ impl Engine {
     }
 
     fn set_next_due(&mut self) {
-        self.next_due = self.first_due().map_or(Instant::MAX, |(due, ..)| due);
+        (self.next_due, self.next_reason) =
+            self.first_due().map_or((Instant::MAX, Reason::SequenceTimeout), |(due, _, reason)| (due, reason));
     }
 
     fn number_knock(&mut self) -> u64 {

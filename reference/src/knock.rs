@@ -95,6 +95,12 @@ impl Rules {
         self.sequence.as_ref().ok()
     }
 
+    /// The port that takes a knock at `stage` further, and how many ports there are.
+    pub(crate) fn expects(&self, stage: u8) -> (Option<Port>, u8) {
+        let ports = self.sequence().map_or(&[][..], Sequence::ports);
+        (ports.get(usize::from(stage)).copied(), u8::try_from(ports.len()).unwrap_or(u8::MAX))
+    }
+
     /// The verdict on `hit` for a source that has got `stage` hits right (0: it has no knock here).
     ///
     /// `local`: the hit's destination is one of the interface's addresses. `repeats`: asked only where it matters,

@@ -3,6 +3,7 @@
 use std::{error::Error, fmt, num::NonZeroU16, ops::Range};
 
 use crate::{
+    clause::Clause,
     port::{Port, Protocol},
     quote::Quoted,
 };
@@ -73,7 +74,6 @@ pub struct SequenceError {
 
 /// The ways in which the text of a sequence can be wrong; each holds the offending text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum SequenceFault {
     /// Nothing but blanks (CONF-3).
     Empty,
@@ -98,11 +98,24 @@ impl SequenceFault {
         match self {
             Self::Empty => "ports separated by commas, such as `7000,8000:udp,9000`",
             Self::EmptyElement => "a port on each side of a comma",
+            Self::NotAPort(text) if text.contains(&b'#') => "a port in decimal; a comment needs a line of its own",
             Self::NotAPort(_) => "a port in decimal, from 1 to 65535; separate ports with commas",
             Self::PortRange(_) => "a port from 1 to 65535",
             Self::Protocol(_) => "`tcp` or `udp`",
             Self::SecondProtocol(_) => "one protocol for each port; name the port twice to hit it with both",
-            Self::TooMany(_) => "the end of the list",
+            Self::TooMany(_) => "the list to end before this",
+        }
+    }
+
+    /// The clause that makes it one.
+    #[must_use]
+    pub fn clause(&self) -> Clause {
+        match self {
+            Self::Protocol(_) => Clause::Seq2,
+            Self::TooMany(_) => Clause::Seq8,
+            Self::Empty | Self::EmptyElement | Self::NotAPort(_) | Self::PortRange(_) | Self::SecondProtocol(_) => {
+                Clause::Conf3
+            }
         }
     }
 }

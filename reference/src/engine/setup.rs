@@ -150,6 +150,11 @@ impl Doors {
     pub fn config(&self) -> &Config {
         &self.config
     }
+
+    /// For each door, in order, the text of its one-time file.
+    pub fn texts(&self) -> impl Iterator<Item = Option<&[u8]>> {
+        self.texts.iter().map(Option::as_deref)
+    }
 }
 
 /// One address of the interface.

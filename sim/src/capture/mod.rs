@@ -19,6 +19,7 @@
 mod classic;
 mod fault;
 mod format;
+mod gzip;
 mod pcapng;
 mod stream;
 mod write;

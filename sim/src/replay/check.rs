@@ -1,0 +1,71 @@
+//! `--check`: what was decided against what was expected.
+
+use std::path::Path;
+
+use serde_json::Value;
+use similar::{ChangeTag, TextDiff};
+
+use super::{beside::read, error::ReplayError};
+
+/// The expected decisions of a capture, a line each, in comparable form.
+///
+/// # Errors
+///
+/// The file cannot be read, or a line is no JSON object.
+pub fn expected(path: &Path) -> Result<Vec<String>, ReplayError> {
+    let bytes = read("list of expected decisions", path)?;
+    let bad = |line: usize, message: String| ReplayError::Expected { path: path.to_owned(), line, message };
+    let mut lines = Vec::new();
+    for (place, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
+        if !line.trim_ascii().is_empty() {
+            lines.push(comparable(line).map_err(|message| bad(place + 1, message))?);
+        }
+    }
+    Ok(lines)
+}
+
+/// A line of `--json` without what may differ between two runs that agree: the name under which the capture was found.
+///
+/// # Errors
+///
+/// Why the line is no decision.
+pub fn comparable(line: &[u8]) -> Result<String, String> {
+    match serde_json::from_slice(line) {
+        Ok(Value::Object(mut fields)) => {
+            fields.remove("capture");
+            // The map sorts its keys, so the order in which they were written does not matter.
+            Ok(Value::Object(fields).to_string())
+        }
+        Ok(_) => Err("expected a JSON object as --json prints it".to_owned()),
+        Err(error) => Err(format!("expected a JSON object as --json prints it: {error}")),
+    }
+}
+
+/// The difference between the expected and the actual decisions, `-` and `+` in front of their lines, with a few lines
+/// around; `None` if there is none.
+#[must_use]
+pub fn difference(expected: &[String], actual: &[String]) -> Option<String> {
+    if expected == actual {
+        return None;
+    }
+    let (old, new): (Vec<&str>, Vec<&str>) =
+        (expected.iter().map(String::as_str).collect(), actual.iter().map(String::as_str).collect());
+    let diff = TextDiff::from_slices(&old, &new);
+    let mut text = String::new();
+    for (place, group) in diff.grouped_ops(2).iter().enumerate() {
+        if place > 0 {
+            text.push_str("   ...\n");
+        }
+        for change in group.iter().flat_map(|op| diff.iter_changes(op)) {
+            let sign = match change.tag() {
+                ChangeTag::Delete => "- ",
+                ChangeTag::Insert => "+ ",
+                ChangeTag::Equal => "  ",
+            };
+            text.push_str(sign);
+            text.push_str(change.value());
+            text.push('\n');
+        }
+    }
+    Some(text)
+}

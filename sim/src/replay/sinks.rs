@@ -1,0 +1,152 @@
+//! Who hears decisions: a writer of JSON, a writer of lines for people, and a collector for comparisons.
+
+use std::io::{self, Write};
+
+use super::{
+    check,
+    decision::Decision,
+    json,
+    progress::Bar,
+    timeline::{self, Summary},
+    world::Sink,
+};
+use crate::capture::{Progress, Record};
+
+/// Decisions in comparable form, when a comparison wants them.
+type Collected<'a> = Option<&'a mut Vec<String>>;
+
+/// Collects decisions and shows nothing.
+pub struct Collect<'a> {
+    collected: Collected<'a>,
+    bar: &'a mut Bar,
+    nobody: (),
+}
+
+impl<'a> Collect<'a> {
+    pub(crate) fn new(collected: Collected<'a>, bar: &'a mut Bar) -> Self {
+        Self { collected, bar, nobody: () }
+    }
+}
+
+impl Sink for Collect<'_> {
+    type Watch = ();
+
+    fn watch(&mut self) -> &mut () {
+        &mut self.nobody
+    }
+
+    fn decision(&mut self, decision: &Decision, fine: bool) {
+        collect(&mut self.collected, decision, fine);
+    }
+
+    fn pause(&mut self, progress: Progress) {
+        self.bar.at(progress);
+    }
+}
+
+/// Writes a JSON line a decision.
+pub struct Json<'a, W: Write> {
+    capture: &'a str,
+    out: W,
+    collected: Collected<'a>,
+    bar: &'a mut Bar,
+    result: io::Result<()>,
+    nobody: (),
+}
+
+impl<'a, W: Write> Json<'a, W> {
+    pub(crate) fn new(capture: &'a str, out: W, collected: Collected<'a>, bar: &'a mut Bar) -> Self {
+        Self { capture, out, collected, bar, result: Ok(()), nobody: () }
+    }
+
+    pub(crate) fn finish(mut self) -> io::Result<Summary> {
+        self.result?;
+        self.out.flush()?;
+        Ok(Summary::default())
+    }
+}
+
+impl<W: Write> Sink for Json<'_, W> {
+    type Watch = ();
+
+    #[inline]
+    fn watch(&mut self) -> &mut () {
+        &mut self.nobody
+    }
+
+    fn decision(&mut self, decision: &Decision, fine: bool) {
+        collect(&mut self.collected, decision, fine);
+        if self.result.is_ok() {
+            self.result = json::write(&mut self.out, self.capture, decision, fine);
+        }
+    }
+
+    fn pause(&mut self, progress: Progress) {
+        pause(&mut self.out, &mut self.result, self.bar, progress);
+    }
+}
+
+/// Writes a line a decision, and counts.
+pub struct Timeline<'a, W: Write> {
+    out: W,
+    collected: Collected<'a>,
+    bar: &'a mut Bar,
+    result: io::Result<()>,
+    summary: Summary,
+}
+
+impl<'a, W: Write> Timeline<'a, W> {
+    pub(crate) fn new(out: W, collected: Collected<'a>, bar: &'a mut Bar) -> Self {
+        Self { out, collected, bar, result: Ok(()), summary: Summary::default() }
+    }
+
+    pub(crate) fn finish(self) -> io::Result<Summary> {
+        self.result.map(|()| self.summary)
+    }
+}
+
+impl<W: Write> Sink for Timeline<'_, W> {
+    type Watch = Summary;
+
+    fn watch(&mut self) -> &mut Summary {
+        &mut self.summary
+    }
+
+    fn packet(&mut self, _: &Record<'_>, _: &[Decision]) {
+        self.summary.end_packet();
+    }
+
+    fn decision(&mut self, decision: &Decision, fine: bool) {
+        self.summary.add(decision);
+        collect(&mut self.collected, decision, fine);
+        if self.result.is_ok() {
+            self.result = timeline::write(&mut self.out, decision, fine);
+        }
+    }
+
+    fn remark(&mut self, remark: String) {
+        if self.result.is_ok() {
+            self.result = writeln!(self.out, "{remark}");
+        }
+    }
+
+    fn pause(&mut self, progress: Progress) {
+        pause(&mut self.out, &mut self.result, self.bar, progress);
+    }
+}
+
+/// Whoever reads from a pipe sees what was decided before more input is awaited.
+fn pause(out: &mut impl Write, result: &mut io::Result<()>, bar: &mut Bar, progress: Progress) {
+    if result.is_ok() {
+        *result = out.flush();
+    }
+    bar.at(progress);
+}
+
+fn collect(collected: &mut Collected<'_>, decision: &Decision, fine: bool) {
+    let Some(lines) = collected else { return };
+    let mut line = Vec::new();
+    // A vector takes every byte, and the line is the JSON that was just written.
+    let written = json::write(&mut line, "", decision, fine).map_err(|error| error.to_string());
+    lines.push(written.and_then(|()| check::comparable(&line)).unwrap_or_else(|error| error));
+}

@@ -1,0 +1,149 @@
+//! Decisions for people: one line each, in the daemon's own words, and a summary.
+
+use std::{
+    io::{self, Write},
+    time::Duration,
+};
+
+use anstyle::{AnsiColor, Style};
+use knockd::{
+    engine::{Effect, Judged, Unseen, Watch},
+    event::Event,
+    knock::Verdict,
+    time::Instant,
+};
+
+use super::decision::Decision;
+
+/// Counts what a summary tells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Segments and datagrams that concerned a door.
+    pub hits: u64,
+    /// Knocks that reached stage 1.
+    pub begun: u64,
+    /// Knocks discarded.
+    pub discarded: u64,
+    /// Knocks that timed out.
+    pub timed_out: u64,
+    /// Knocks that opened a door.
+    pub opened: u64,
+    /// The packet whose hit is counted already: a hit that concerns several doors is one hit.
+    concerned: bool,
+}
+
+impl Summary {
+    /// Counts a decision.
+    pub fn add(&mut self, decision: &Decision) {
+        match &decision.effect {
+            Effect::Log(Event::Stage { stage: 1, .. }) => self.begun += 1,
+            Effect::Log(Event::Discarded { .. }) => self.discarded += 1,
+            Effect::Log(Event::TimedOut { .. }) => self.timed_out += 1,
+            Effect::Log(Event::Opened { .. }) => self.opened += 1,
+            Effect::Log(_) | Effect::Run(_) | Effect::Spend(_) | Effect::Exit(_) => {}
+        }
+    }
+
+    /// Ends a packet, which counts as one hit if it concerned any door.
+    pub fn end_packet(&mut self) {
+        self.hits += u64::from(std::mem::take(&mut self.concerned));
+    }
+
+    /// Adds another capture's counts.
+    pub fn merge(&mut self, other: &Self) {
+        self.hits += other.hits;
+        self.begun += other.begun;
+        self.discarded += other.discarded;
+        self.timed_out += other.timed_out;
+        self.opened += other.opened;
+    }
+
+    /// The summary in a line.
+    #[must_use]
+    pub fn line(&self, packets: u64, took: Duration) -> String {
+        let rate = if took.is_zero() { 0 } else { u128::from(packets) * 1_000_000_000 / took.as_nanos() };
+        format!(
+            "{}, {}, {} begun, {} discarded, {} timed out, {} opened; {} packets a second",
+            plural(packets, "packet"),
+            plural(self.hits, "hit"),
+            plural(self.begun, "knock"),
+            self.discarded,
+            self.timed_out,
+            plural(self.opened, "door"),
+            grouped(rate),
+        )
+    }
+}
+
+impl Watch for Summary {
+    const EVERY: bool = true;
+
+    fn no_hit(&mut self, _: &Unseen) {}
+
+    fn judged(&mut self, judged: &Judged) {
+        self.concerned |= concerns(judged.verdict);
+    }
+}
+
+/// Whether a verdict is one on a hit: a packet that concerns the door.
+#[must_use]
+pub fn concerns(verdict: Verdict) -> bool {
+    !matches!(verdict, Verdict::Elsewhere | Verdict::FlagsDiffer | Verdict::UdpNotCounted)
+}
+
+/// Writes a decision as a line: time, packet, source, door, what happened.
+///
+/// # Errors
+///
+/// What `out` says.
+pub fn write(out: &mut impl Write, decision: &Decision, fine: bool) -> io::Result<()> {
+    let style = style(&decision.effect);
+    let source = decision.knocker().map_or("-".to_owned(), |(source, _)| source.to_string());
+    let door = decision.door().map_or("-", |door| door.name());
+    writeln!(
+        out,
+        "{}  {:>8}  {source:<15}  {door}: {style}{}{style:#}",
+        decision.at.map_or_else(|| format!("{:<26}", "at start"), |at| time(at, fine)),
+        decision.packet.map_or_else(|| "timer".to_owned(), |packet| format!("#{packet}")),
+        decision.words(),
+    )
+}
+
+fn style(effect: &Effect) -> Style {
+    let colour = |colour: AnsiColor| Style::new().fg_color(Some(colour.into()));
+    match effect {
+        Effect::Log(Event::Opened { .. }) => colour(AnsiColor::Green).bold(),
+        Effect::Log(Event::Discarded { .. } | Event::Disabled { .. }) => colour(AnsiColor::Red),
+        Effect::Log(Event::TimedOut { .. }) => colour(AnsiColor::Yellow),
+        Effect::Run(_) => colour(AnsiColor::Cyan),
+        Effect::Log(_) | Effect::Spend(_) | Effect::Exit(_) => Style::new(),
+    }
+}
+
+/// A moment since the epoch as `2026-11-22 23:51:07.123456`, in UTC so that it reads the same everywhere.
+#[must_use]
+pub fn time(at: Instant, fine: bool) -> String {
+    let format = if fine { "%Y-%m-%d %H:%M:%S%.9f" } else { "%Y-%m-%d %H:%M:%S%.6f" };
+    let stamp = jiff::Timestamp::from_nanosecond(i128::from(at.as_nanos()));
+    // Sixty-four bits of nanoseconds end in the year 2554, far inside what a timestamp can hold.
+    stamp.map_or_else(|_| at.to_string(), |stamp| stamp.strftime(format).to_string())
+}
+
+/// `1 packet`, `2 packets`.
+#[must_use]
+pub fn plural(count: u64, noun: &str) -> String {
+    format!("{} {noun}{}", grouped(count.into()), if count == 1 { "" } else { "s" })
+}
+
+/// `1,234,567`.
+fn grouped(number: u128) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
