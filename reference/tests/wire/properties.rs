@@ -55,7 +55,7 @@ fn check_refusal(refusal: NoHit) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(4096))]
+    #![proptest_config(ProptestConfig::with_cases(2048))]
 
     #[test]
     fn oracles_agree_on_right_frames(bytes in any_frame()) {
@@ -168,7 +168,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(32768))]
+    #![proptest_config(ProptestConfig::with_cases(16384))]
 
     #[test]
     fn oracles_agree_on_mutated_frames(bytes in mutated_frame()) {
