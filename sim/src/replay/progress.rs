@@ -30,9 +30,8 @@ impl Bar {
         }
         let bar = self.bar.get_or_insert_with(|| {
             let bar = match progress.total {
-                Some(total) => ProgressBar::new(total).with_style(
-                    style("{msg} [{bar:30}] {bytes}/{total_bytes}, {bytes_per_sec}, {eta} left"),
-                ),
+                Some(total) => ProgressBar::new(total)
+                    .with_style(style("{msg} [{bar:30}] {bytes}/{total_bytes}, {bytes_per_sec}, {eta} left")),
                 None => ProgressBar::new_spinner().with_style(style("{msg} {spinner} {bytes}, {bytes_per_sec}")),
             };
             bar.with_message(self.name.clone()).with_elapsed(self.started.elapsed())
