@@ -33,12 +33,12 @@ fn pcapng(block: &[u8]) -> Vec<u8> {
 
 #[test]
 fn files_that_cannot_be_opened() {
-    let missing = Reader::open(Path::new("no-such-folder/x.pcap")).unwrap_err();
+    let missing = Reader::open(Path::new("no-such-folder/x.pcap")).expect_err("a fault");
     assert_eq!(missing.to_string(), "no-such-folder/x.pcap: cannot be read: No such file or directory (os error 2)");
     assert!(std::error::Error::source(&missing).is_some());
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().expect("a folder");
     let (_, fault) = read(Reader::open(folder.path()));
-    assert!(fault.unwrap().ends_with(": cannot be read: Is a directory (os error 21)"));
+    assert!(fault.expect("a fault").ends_with(": cannot be read: Is a directory (os error 21)"));
 }
 
 #[test]
@@ -159,7 +159,10 @@ fn pcapng_interfaces() {
     assert_eq!((records.len(), none), (2, None));
     let (records, told) = from_memory(&pcapng(&[odd, packet(LE, 1, 1, &[], 0)].concat()));
     assert_eq!(records.len(), 1);
-    assert!(told.unwrap().starts_with("x: packet 2 at byte 104: unknown link type 127 of interface 1; supported are "));
+    assert!(
+        told.expect("a fault")
+            .starts_with("x: packet 2 at byte 104: unknown link type 127 of interface 1; supported are ")
+    );
 }
 
 #[test]
@@ -216,7 +219,10 @@ fn gzip_that_breaks_gives_every_packet_before() {
 #[test]
 fn a_fault_says_what_it_says_as_data_too() {
     let bytes = classic(&[vec![0; 3]]);
-    let fault: Fault = Reader::from_bytes("x", bytes).unwrap().read(&mut crate::seen::Keep::default()).unwrap_err();
+    let fault: Fault = Reader::from_bytes("x", bytes)
+        .expect("a capture")
+        .read(&mut crate::seen::Keep::default())
+        .expect_err("a fault");
     assert_eq!((fault.packet, fault.offset), (Some(1), Some(24)));
     assert!(matches!(fault.problem, Problem::Cut { says: 16, left: 3, .. }));
 }

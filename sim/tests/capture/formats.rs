@@ -52,7 +52,7 @@ fn a_classic_pcap_in_both_orders_and_both_resolutions() {
                 },
             ];
             assert_eq!(records(&file), expected, "{order:?}, nanoseconds: {nanos}");
-            assert_eq!(Reader::from_bytes("x", file).unwrap().fine(), nanos);
+            assert_eq!(Reader::from_bytes("x", file).expect("no fault").fine(), nanos);
         }
     }
 }
@@ -248,21 +248,21 @@ fn gzip_with_every_field_and_several_members() {
         .comment("two members")
         .extra(vec![1, 2, 3])
         .write(Vec::new(), flate2::Compression::best());
-    packed.write_all(head).unwrap();
-    let packed = [packed.finish().unwrap(), gzip(tail), vec![0; 100]].concat();
+    packed.write_all(head).expect("no fault");
+    let packed = [packed.finish().expect("no fault"), gzip(tail), vec![0; 100]].concat();
     assert_eq!(records(&packed), records(&file));
 }
 
 #[test]
 fn files_are_read_by_their_content_not_their_name() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().expect("a folder");
     let file = [header(Order::Little, false, 1), record(Order::Little, 1, 2, &[3; 100], 100)].concat();
     for (name, content) in [("plain.gz", file.clone()), ("packed.pcap", gzip(&file))] {
         let path = folder.path().join(name);
-        fs::write(&path, content).unwrap();
+        fs::write(&path, content).expect("no fault");
         assert_eq!(read(Reader::open(&path)), (records(&file), None), "{name}");
         let mut keep = crate::seen::Keep::default();
-        Reader::open(&path).unwrap().into_memory().read(&mut keep).unwrap();
+        Reader::open(&path).expect("no fault").into_memory().read(&mut keep).expect("no fault");
         assert_eq!(keep.records, records(&file), "{name}, loaded");
     }
 }
@@ -270,13 +270,13 @@ fn files_are_read_by_their_content_not_their_name() {
 #[test]
 fn the_writer_writes_what_is_read() {
     for nanos in [false, true] {
-        let mut writer = PcapWriter::new(Vec::new(), 276, nanos).unwrap();
-        writer.record(Instant::from_nanos(1_700_000_000_123_456_789), &[1, 2, 3], 90).unwrap();
-        let file = writer.finish().unwrap();
+        let mut writer = PcapWriter::new(Vec::new(), 276, nanos).expect("no fault");
+        writer.record(Instant::from_nanos(1_700_000_000_123_456_789), &[1, 2, 3], 90).expect("no fault");
+        let file = writer.finish().expect("no fault");
         let seen = records(&file);
         assert_eq!(seen[0].nanos, if nanos { 1_700_000_000_123_456_789 } else { 1_700_000_000_123_456_000 });
         assert_eq!((seen[0].link, seen[0].bytes.as_slice(), seen[0].original_len), (Link::Sll2, &[1, 2, 3][..], 90));
-        let mut writer = PcapWriter::new(Vec::new(), 1, nanos).unwrap();
+        let mut writer = PcapWriter::new(Vec::new(), 1, nanos).expect("no fault");
         writer.record(Instant::MAX, &[], 0).expect_err("a classic pcap has 32 bits of seconds");
     }
 }

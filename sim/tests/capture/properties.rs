@@ -47,9 +47,15 @@ fn classic() -> impl Strategy<Value = (Order, bool, File)> {
         let mut parts = vec![header(order, nanos, 1)];
         for (stamp, bytes, more) in frames {
             let second = if nanos { 1_000_000_000 } else { 1_000_000 };
-            let seconds = u32::try_from(stamp >> 20).unwrap();
-            let fraction = u32::try_from(stamp % second).unwrap();
-            parts.push(record(order, seconds, fraction, &bytes, u32::try_from(bytes.len()).unwrap() + more));
+            let seconds = u32::try_from(stamp >> 20).expect("a small number");
+            let fraction = u32::try_from(stamp % second).expect("a small number");
+            parts.push(record(
+                order,
+                seconds,
+                fraction,
+                &bytes,
+                u32::try_from(bytes.len()).expect("a small number") + more,
+            ));
         }
         (order, nanos, File::new(parts))
     })
@@ -70,14 +76,16 @@ fn pcapng() -> impl Strategy<Value = File> {
             }
             for ((kind, at), (stamp, bytes, more)) in kinds.iter().zip(frames) {
                 let number = at.index(clocks.len());
-                let original = u32::try_from(bytes.len()).unwrap() + more;
+                let original = u32::try_from(bytes.len()).expect("a small number") + more;
                 // A second has from 1 to 2^30 units: this keeps within 580 years of all of them.
                 let ticks = stamp & 0xffff_ffff;
                 parts.push(match kind {
                     0 => block(order, 0x0bad_cafe, &bytes),
-                    1 => simple_packet(order, &bytes, u32::try_from(bytes.len()).unwrap()),
-                    2 => obsolete_packet(order, u16::try_from(number).unwrap(), ticks, &bytes, original),
-                    _ => packet(order, u32::try_from(number).unwrap(), ticks, &bytes, original),
+                    1 => simple_packet(order, &bytes, u32::try_from(bytes.len()).expect("a small number")),
+                    2 => {
+                        obsolete_packet(order, u16::try_from(number).expect("a small number"), ticks, &bytes, original)
+                    }
+                    _ => packet(order, u32::try_from(number).expect("a small number"), ticks, &bytes, original),
                 });
             }
         }
@@ -168,9 +176,9 @@ proptest! {
         // Its reader insists on a snapshot length.
         let mut oracle = file.bytes.clone();
         oracle[16..20].copy_from_slice(&[0, 0xff, 0xff, 0]);
-        let mut oracle = PcapReader::new(Cursor::new(oracle)).unwrap();
+        let mut oracle = PcapReader::new(Cursor::new(oracle)).expect("the oracle reads it");
         for seen in &records {
-            let expected = oracle.next_packet().unwrap().unwrap();
+            let expected = oracle.next_packet().expect("as many").expect("the oracle reads it");
             prop_assert_eq!(u128::from(seen.nanos), expected.timestamp().as_nanos());
             prop_assert_eq!(&seen.bytes, expected.data());
             prop_assert_eq!(seen.original_len, expected.orig_len() as usize);
@@ -186,15 +194,19 @@ proptest! {
         let (records, fault) = carried_alike(&file.bytes, &pieces)?;
         prop_assert_eq!(fault, None);
         let mut records = records.into_iter();
-        let mut oracle = PcapNgReader::new(Cursor::new(&file.bytes)).unwrap();
+        let mut oracle = PcapNgReader::new(Cursor::new(&file.bytes)).expect("the oracle reads it");
         while let Some(block) = oracle.next_block() {
-            let (at, data, original) = match block.unwrap().0 {
-                Block::EnhancedPacket(packet) => (packet.timestamp.as_nanos(), packet.data, packet.original_len),
-                Block::Packet(packet) => (packet.timestamp.as_nanos(), packet.data, packet.original_len),
-                Block::SimplePacket(packet) => (0, packet.data, packet.original_len),
-                _ => continue,
+            let block = block.expect("the oracle reads it").0;
+            let (at, data, original) = if let Block::EnhancedPacket(packet) = block {
+                (packet.timestamp.as_nanos(), packet.data, packet.original_len)
+            } else if let Block::Packet(packet) = block {
+                (packet.timestamp.as_nanos(), packet.data, packet.original_len)
+            } else if let Block::SimplePacket(packet) = block {
+                (0, packet.data, packet.original_len)
+            } else {
+                continue;
             };
-            let seen = records.next().unwrap();
+            let seen = records.next().expect("as many as the oracle has");
             prop_assert_eq!(u128::from(seen.nanos), at);
             prop_assert_eq!(&seen.bytes[..], &data[..]);
             prop_assert_eq!(seen.original_len, original as usize);

@@ -6,22 +6,22 @@ use knocksim::capture::{Fault, Progress, Reader, Record, Visit};
 
 /// A record with its bytes copied.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seen {
-    pub number: u64,
-    pub offset: u64,
-    pub nanos: u64,
-    pub link: knockd::wire::Link,
-    pub bytes: Vec<u8>,
-    pub original_len: usize,
-    pub loopback: bool,
-    pub fine: bool,
+pub(crate) struct Seen {
+    pub(crate) number: u64,
+    pub(crate) offset: u64,
+    pub(crate) nanos: u64,
+    pub(crate) link: knockd::wire::Link,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) original_len: usize,
+    pub(crate) loopback: bool,
+    pub(crate) fine: bool,
 }
 
 /// Keeps everything.
 #[derive(Debug, Default)]
-pub struct Keep {
-    pub records: Vec<Seen>,
-    pub pauses: Vec<Progress>,
+pub(crate) struct Keep {
+    pub(crate) records: Vec<Seen>,
+    pub(crate) pauses: Vec<Progress>,
 }
 
 impl Visit for Keep {
@@ -44,27 +44,27 @@ impl Visit for Keep {
 }
 
 /// The records of a capture, and the words of the fault that ended it.
-pub type Told = (Vec<Seen>, Option<String>);
+pub(crate) type Told = (Vec<Seen>, Option<String>);
 
 /// Visits what `reader` brings.
-pub fn read(reader: Result<Reader, Fault>) -> Told {
+pub(crate) fn read(reader: Result<Reader, Fault>) -> Told {
     let mut keep = Keep::default();
     let result = reader.and_then(|reader| reader.read(&mut keep));
     (keep.records, result.err().map(|fault| fault.to_string()))
 }
 
 /// Visits `bytes` from memory.
-pub fn from_memory(bytes: &[u8]) -> Told {
+pub(crate) fn from_memory(bytes: &[u8]) -> Told {
     read(Reader::from_bytes("x", bytes.to_vec()))
 }
 
 /// Visits `bytes` as they come from a stream that reads `pieces` bytes at a time, over and over.
-pub fn from_stream(bytes: &[u8], pieces: &[usize]) -> Told {
+pub(crate) fn from_stream(bytes: &[u8], pieces: &[usize]) -> Told {
     read(Reader::from_read("x", Trickle::new(bytes, pieces)))
 }
 
 /// Loads a stream of `bytes` and visits it twice.
-pub fn from_loaded(bytes: &[u8], pieces: &[usize]) -> Told {
+pub(crate) fn from_loaded(bytes: &[u8], pieces: &[usize]) -> Told {
     let capture = match Reader::from_read("x", Trickle::new(bytes, pieces)) {
         Ok(reader) => reader.into_memory(),
         Err(fault) => return (Vec::new(), Some(fault.to_string())),
@@ -79,14 +79,14 @@ pub fn from_loaded(bytes: &[u8], pieces: &[usize]) -> Told {
 }
 
 /// Reads in pieces of given lengths.
-pub struct Trickle {
+pub(crate) struct Trickle {
     bytes: io::Cursor<Vec<u8>>,
     pieces: Vec<usize>,
     turn: usize,
 }
 
 impl Trickle {
-    pub fn new(bytes: &[u8], pieces: &[usize]) -> Self {
+    pub(crate) fn new(bytes: &[u8], pieces: &[usize]) -> Self {
         Self { bytes: io::Cursor::new(bytes.to_vec()), pieces: pieces.to_vec(), turn: 0 }
     }
 }

@@ -24,7 +24,7 @@ struct Pieces(std::vec::IntoIter<Vec<u8>>, Log);
 impl Read for Pieces {
     fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
         let piece = self.0.next().unwrap_or_default();
-        self.1.lock().unwrap().push(format!("read {}", piece.len()));
+        self.1.lock().expect("one thread").push(format!("read {}", piece.len()));
         room[..piece.len()].copy_from_slice(&piece);
         Ok(piece.len())
     }
@@ -34,22 +34,21 @@ struct Told(Log);
 
 impl Visit for Told {
     fn record(&mut self, record: Record<'_>) {
-        self.0.lock().unwrap().push(format!("packet {}", record.number));
+        self.0.lock().expect("one thread").push(format!("packet {}", record.number));
     }
 
     fn pause(&mut self, progress: Progress) {
-        self.0.lock().unwrap().push(format!("pause {}", progress.bytes));
+        self.0.lock().expect("one thread").push(format!("pause {}", progress.bytes));
     }
 }
 
 fn log(pieces: Vec<Vec<u8>>) -> Vec<String> {
     let log = Log::default();
     Reader::from_read("x", Pieces(pieces.into_iter(), Arc::clone(&log)))
-        .unwrap()
+        .expect("a capture")
         .read(&mut Told(Arc::clone(&log)))
-        .unwrap();
-    let told = log.lock().unwrap().clone();
-    told
+        .expect("no fault");
+    Arc::into_inner(log).expect("the reader is gone").into_inner().expect("one thread")
 }
 
 #[test]
@@ -112,10 +111,13 @@ fn signals_are_no_faults_and_errors_are() {
     let file = [header(LE, false, 1), record(LE, 1, 2, &[1; 4], 4)].concat();
     for bytes in [file.clone(), gzip(&file)] {
         let mut keep = Keep::default();
-        Reader::from_read("x", Interrupted(io::Cursor::new(bytes.clone()), false)).unwrap().read(&mut keep).unwrap();
+        Reader::from_read("x", Interrupted(io::Cursor::new(bytes.clone()), false))
+            .expect("a capture")
+            .read(&mut keep)
+            .expect("no fault");
         assert_eq!(keep.records.len(), 1);
-        let broken = Reader::from_read("x", Broken(io::Cursor::new(bytes))).unwrap();
-        let fault = broken.read(&mut keep).unwrap_err();
+        let broken = Reader::from_read("x", Broken(io::Cursor::new(bytes))).expect("a capture");
+        let fault = broken.read(&mut keep).expect_err("a fault");
         assert_eq!(fault.to_string(), "x: packet 2 at byte 44: cannot be read: the disk is on fire");
         assert_eq!(keep.records.len(), 2);
     }
@@ -129,12 +131,12 @@ fn long_captures_pause_at_least_once_a_mebibyte() {
             (0..15).flat_map(|turn| (number.wrapping_mul(2_654_435_761) ^ turn).to_le_bytes()).collect();
         file.extend(record(LE, number, 0, &bytes, 60));
     }
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("long.pcap");
     for content in [file.clone(), gzip(&file)] {
-        fs::write(&path, &content).unwrap();
+        fs::write(&path, &content).expect("written");
         let mut keep = Keep::default();
-        Reader::open(&path).unwrap().read(&mut keep).unwrap();
+        Reader::open(&path).expect("a capture").read(&mut keep).expect("no fault");
         assert_eq!(keep.records.len(), 60_000);
         assert!(keep.pauses.len() >= file.len() >> 20, "{} pauses", keep.pauses.len());
         assert!(keep.pauses.iter().all(|pause| pause.total == Some(content.len() as u64)));
