@@ -36,6 +36,8 @@ pub(crate) struct World {
     /// The marks that are being written, oldest first.
     spends: Vec<Spend>,
     transcript: Vec<String>,
+    /// Every effect since the start.
+    pub(crate) history: Vec<Effect>,
     packets: u32,
 }
 
@@ -65,6 +67,7 @@ impl World {
             running: Vec::new(),
             spends: Vec::new(),
             transcript: Vec::new(),
+            history: Vec::new(),
             packets: 0,
         };
         world.carry_out(effects);
@@ -128,8 +131,20 @@ impl World {
     /// The oldest running command with this text ends.
     pub(crate) fn ends(&mut self, command: &str, exit: Exit) {
         let place = self.running.iter().position(|(_, text)| text == command);
-        let (job, _) = self.running.remove(place.unwrap_or_else(|| panic!("{command} does not run")));
+        self.ends_at(place.unwrap_or_else(|| panic!("{command} does not run")), exit);
+    }
+
+    /// The running command at this place ends, counted from the oldest.
+    pub(crate) fn ends_at(&mut self, place: usize, exit: Exit) {
+        let (job, _) = self.running.remove(place);
         self.feed(Input::Exited { job, exit });
+    }
+
+    /// The job of the running command at this place if it is a start command.
+    pub(crate) fn starting(&self, place: usize) -> Option<JobId> {
+        let job = self.running[place].0;
+        let stops = |effect: &Effect| matches!(effect, Effect::Run(run) if run.job == job && run.kind == JobKind::Stop);
+        (!self.history.iter().any(stops)).then_some(job)
     }
 
     /// How many commands run.
@@ -143,9 +158,16 @@ impl World {
         if result.is_ok() {
             let path = String::from_utf8_lossy(spend.who.door.file()).into_owned();
             let text = self.files.get_mut(&path).expect("the spent file is there");
+            let place = usize::try_from(spend.offset).expect("an offset in memory");
+            assert_ne!(text.get(place), Some(&one_time::MARK), "the line at {place} of {path} was used before");
             assert!(one_time::mark(text, spend.offset), "the line at {} is in {path}", spend.offset);
         }
         self.feed(Input::Spent { spend: spend.id, result: result.map_err(str::to_owned) });
+    }
+
+    /// How many marks are being written.
+    pub(crate) fn marking(&self) -> usize {
+        self.spends.len()
     }
 
     /// The oldest mark that is being written.
@@ -178,6 +200,7 @@ impl World {
 
     fn carry_out(&mut self, effects: Vec<Effect>) {
         for effect in effects {
+            self.history.push(effect.clone());
             let line = match effect {
                 Effect::Log(event) if event.is_debug() => format!("(debug) {event}"),
                 Effect::Log(event) => event.to_string(),
