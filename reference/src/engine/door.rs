@@ -28,6 +28,8 @@ pub(super) struct File {
     lines: OneTime,
     line: Option<Line>,
     identity: String,
+    /// The lines whose marks were being written when the text was read.
+    spent: Vec<u64>,
 }
 
 /// A mark that is being written.
@@ -62,7 +64,7 @@ impl Door {
     pub(super) fn all(doors: Doors, mut log: impl FnMut(Event)) -> Vec<Self> {
         let Doors { config, files } = doors;
         let pairs = config.doors.into_iter().zip(files).enumerate();
-        pairs.map(|(index, (config, file))| Self::new(door_index(index), config, file, &[], &mut log)).collect()
+        pairs.map(|(index, (config, file))| Self::new(door_index(index), config, file, Vec::new(), &mut log)).collect()
     }
 
     /// One door; the lines at the offsets `spent` are being marked and are passed over.
@@ -70,7 +72,7 @@ impl Door {
         index: u32,
         config: config::Door,
         file: Option<OneTimeFile>,
-        spent: &[u64],
+        spent: Vec<u64>,
         log: &mut impl FnMut(Event),
     ) -> Self {
         let config = Arc::new(config);
@@ -81,9 +83,9 @@ impl Door {
                 let door = DoorRef { index, config: config.clone() };
                 let OneTimeFile { text, identity } = file.unwrap_or_default();
                 let mut lines = OneTime::new(text);
-                let line = next_line(&mut lines, &door, spent, log);
+                let line = next_line(&mut lines, &door, &spent, log);
                 let sequence = line.as_ref().map(|line| line.sequence.clone()).ok_or(Clause::Once7);
-                one_time = Some(File { lines, line, identity });
+                one_time = Some(File { lines, line, identity, spent });
                 if sequence.is_err() {
                     log(Event::Disabled { door, by: None, failure: None });
                 }
@@ -98,9 +100,9 @@ impl Door {
     /// and what was passed over.
     pub(super) fn trigger(&mut self, id: SpendId, who: Who) -> (bool, Vec<Event>) {
         let mut events = Vec::new();
-        let Some(File { lines, line, .. }) = &mut self.one_time else { return (false, events) };
+        let Some(File { lines, line, spent, .. }) = &mut self.one_time else { return (false, events) };
         let Some(used) = line.take() else { return (false, events) };
-        *line = next_line(lines, &who.door, &[], &mut |event| events.push(event));
+        *line = next_line(lines, &who.door, spent, &mut |event| events.push(event));
         let next = line.as_ref().map(|line| line.sequence.clone()).ok_or(Clause::Once7);
         let takes_last_line = next.is_err();
         self.rules.set_sequence(next);

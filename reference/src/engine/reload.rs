@@ -33,7 +33,7 @@ impl Engine {
             if let (Sequences::OneTime(path), Some(file)) = (&config.sequences, &file) {
                 spent.extend(in_flight.iter().filter_map(|mark| mark.offset_in(path, file)));
             }
-            let mut door = Door::new(index, config, file, &spent, &mut |event| events.push(event));
+            let mut door = Door::new(index, config, file, spent, &mut |event| events.push(event));
             door.triggers = waiting;
             for trigger in &mut door.triggers {
                 trigger.who.door.index = index;

@@ -125,3 +125,24 @@ fn once_6_a_line_being_spent_stays_spent_though_its_door_was_away_for_a_while() 
     world.knock(BOB, &["2"]);
     world.expect(&["10.0.0.8: ssh: Stage 1", "mark otp at 3"]);
 }
+
+#[test]
+fn once_6_a_line_being_spent_stays_spent_behind_one_that_is_free() {
+    let mut world = world(" 1\n 2\n 3\n");
+    let renamed = "[renamed]\none_time_sequences = otp\n";
+    world.knock(ALICE, &["1"]);
+    world.reload(renamed);
+    world.marked(Err("input/output error"));
+    world.knock(ALICE, &["2"]);
+    world.said();
+    world.reload(DOOR);
+    world.marked(Ok(()));
+    world.knock(BOB, &["1"]);
+    world.marked(Ok(()));
+    assert_eq!(world.files["otp"], b"#1\n#2\n 3\n");
+    world.said();
+    world.knock(BOB, &["2"]);
+    world.expect(&[]);
+    world.knock(BOB, &["3"]);
+    world.expect(&["10.0.0.8: ssh: Stage 1", "mark otp at 6"]);
+}
