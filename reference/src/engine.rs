@@ -224,7 +224,7 @@ impl Engine {
     #[must_use]
     pub fn start(setup: Setup) -> (Self, Vec<Effect>) {
         let Setup { doors, locals, limits, only_v4, seed } = setup;
-        let limits = Limits { knocks: limits.knocks.max(1), ..limits };
+        let limits = Limits { knocks: limits.knocks.max(1), waiting_starts: limits.waiting_starts.max(1), ..limits };
         let mut out = VecDeque::new();
         let doors = Door::all(doors, |event| out.push_back(Effect::Log(event)));
         let mut engine = Self {

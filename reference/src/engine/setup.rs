@@ -35,7 +35,7 @@ pub struct Limits {
     pub knocks: usize,
     /// Commands that run at once, at least 1 (CMD-8).
     pub running_commands: usize,
-    /// Start commands that wait for a place (CMD-8).
+    /// Start commands that wait for a place, at least 1, since each passes through the queue (CMD-8).
     pub waiting_starts: usize,
 }
 
