@@ -498,7 +498,8 @@ impl Engine {
                 // What is half-finished ends with the daemon: it neither opens nor times out any more.
                 self.deadlines = Deadlines::new(self.doors.len());
                 // A knock whose mark is not known to be written has not opened and never will.
-                self.doors.iter_mut().for_each(|door| door.triggers.clear());
+                let waiting = self.doors.iter_mut().flat_map(|door| std::mem::take(&mut door.triggers)).collect();
+                self.discard_waiting(waiting, Clause::Proc4);
                 self.jobs.close();
                 self.run_commands();
             }
