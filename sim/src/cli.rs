@@ -110,7 +110,9 @@ impl ReplayArgs {
     pub fn into_parts(self) -> (Options, Vec<PathBuf>) {
         let show = match self {
             Self { json: true, .. } => Show::Json,
-            Self { explain: true, .. } => Show::Explain(Filter { all: self.all, sources: self.source, doors: self.door }),
+            Self { explain: true, .. } => {
+                Show::Explain(Filter { all: self.all, sources: self.source, doors: self.door })
+            }
             Self { check: true, .. } => Show::Nothing,
             Self { .. } => Show::Timeline,
         };

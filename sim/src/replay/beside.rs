@@ -1,8 +1,7 @@
 //! What stands beside a capture: its configuration, its sidecar, its one-time files, its expected decisions.
 
 use std::{
-    fs,
-    io,
+    fs, io,
     net::IpAddr,
     path::{Path, PathBuf},
     str::FromStr,

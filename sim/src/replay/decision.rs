@@ -5,6 +5,7 @@ use std::{borrow::Cow, net::IpAddr};
 use knockd::{
     engine::Effect,
     event::{DoorRef, Event},
+    job::JobKind,
     time::Instant,
 };
 
@@ -75,7 +76,13 @@ impl Decision {
     #[must_use]
     pub fn words(&self) -> String {
         match &self.effect {
-            Effect::Run(run) => format!("running command: {}", lossy(&run.command)),
+            Effect::Run(run) => {
+                let cause = match run.kind {
+                    JobKind::Start => "",
+                    JobKind::Stop => "command timeout, ",
+                };
+                format!("{cause}running command: {}", lossy(&run.command))
+            }
             Effect::Spend(spend) => {
                 format!("spending the line at byte {} of {}", spend.offset, lossy(spend.who.door.file()))
             }

@@ -72,7 +72,11 @@ impl fmt::Display for ReplayError {
         match self {
             Self::Capture(fault) => fault.fmt(f),
             Self::NoMatch(pattern) => {
-                write!(f, "{}: no capture matches: name a pcap or pcapng file, or - for standard input", pattern.display())
+                write!(
+                    f,
+                    "{}: no capture matches: name a pcap or pcapng file, or - for standard input",
+                    pattern.display()
+                )
             }
             Self::NoConfig { capture, looked_for } => write!(
                 f,

@@ -173,7 +173,11 @@ impl<'a, W: Write> Explainer<'a, W> {
             }
             let clauses: Vec<String> =
                 clauses.iter().map(|(clause, count)| format!("{clause} {}", plural(*count, "time"))).collect();
-            writeln!(out, "{source} hit a right port in a way that does not count ({}): see --source {source}", clauses.join(", "))?;
+            writeln!(
+                out,
+                "{source} hit a right port in a way that does not count ({}): see --source {source}",
+                clauses.join(", ")
+            )?;
         }
         Ok(self.summary)
     }
@@ -218,7 +222,9 @@ impl<'a, W: Write> Explainer<'a, W> {
                 continue;
             }
             let stages = match (judged.before.0, judged.after.0, judged.verdict) {
-                (before, _, Verdict::Completes) => format!("stage {before} -> {} of {}: open", before + 1, judged.ports),
+                (before, _, Verdict::Completes) => {
+                    format!("stage {before} -> {} of {}: open", before + 1, judged.ports)
+                }
                 (before, after, _) if before == after => format!("stage {before}"),
                 (before, after, _) => format!("stage {before} -> {after} of {}", judged.ports),
             };
@@ -282,7 +288,11 @@ impl<'a, W: Write> Explainer<'a, W> {
 }
 
 fn takes_source(filter: &Filter, scout: &Scout, source: IpAddr) -> bool {
-    if filter.sources.is_empty() { filter.all || scout.reached.contains(&source) } else { filter.sources.contains(&source) }
+    if filter.sources.is_empty() {
+        filter.all || scout.reached.contains(&source)
+    } else {
+        filter.sources.contains(&source)
+    }
 }
 
 impl<W: Write> Sink for Explainer<'_, W> {
@@ -346,7 +356,11 @@ fn words(judged: &Judged, door: &knockd::config::Door) -> String {
         Verdict::Completes => format!("{} is complete", number(&before.1)),
         Verdict::Discards => format!("{expected} was expected: {} is discarded", number(&before.1)),
         Verdict::Restarts => {
-            format!("{expected} was expected: {} is discarded, and {} begins{next}", number(&before.1), number(&after.1))
+            format!(
+                "{expected} was expected: {} is discarded, and {} begins{next}",
+                number(&before.1),
+                number(&after.1)
+            )
         }
     }
 }

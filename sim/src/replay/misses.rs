@@ -24,15 +24,15 @@ use crate::capture::Record;
 
 /// What became of every source's knocks at every door.
 #[derive(Debug, Default)]
-pub struct Misses(BTreeMap<(IpAddr, u32), Trail>);
+pub(super) struct Misses(BTreeMap<(IpAddr, u32), Trail>);
 
 /// One source's knocks at one door.
 #[derive(Debug)]
-pub struct Trail {
+pub(super) struct Trail {
     /// The source.
-    pub source: IpAddr,
+    pub(super) source: IpAddr,
     /// The door's index.
-    pub door: u32,
+    pub(super) door: u32,
     opened: u64,
     failed: u64,
     live: Option<Live>,
@@ -70,21 +70,15 @@ enum Why {
 
 impl Misses {
     /// Hears a judgement.
-    pub fn judged(&mut self, record: &Record<'_>, judged: &Judged) {
+    pub(super) fn judged(&mut self, record: &Record<'_>, judged: &Judged) {
         let key = (judged.hit.source, judged.door);
         if let Verdict::Discards | Verdict::Restarts = judged.verdict
             && let Some(trail) = self.0.get_mut(&key)
         {
             trail.miss(judged.before.0, Why::Spoiled { packet: record.number, hit: judged.hit });
         }
-        let new = || Trail {
-            source: judged.hit.source,
-            door: judged.door,
-            opened: 0,
-            failed: 0,
-            live: None,
-            nearest: None,
-        };
+        let new =
+            || Trail { source: judged.hit.source, door: judged.door, opened: 0, failed: 0, live: None, nearest: None };
         match judged.verdict {
             Verdict::Begins | Verdict::Restarts | Verdict::Advances => {
                 let trail = self.0.entry(key).or_insert_with(new);
@@ -114,7 +108,7 @@ impl Misses {
     }
 
     /// Hears a decision.
-    pub fn decided(&mut self, decision: &Decision) {
+    pub(super) fn decided(&mut self, decision: &Decision) {
         let (Some((source, _)), Some(door)) = (decision.knocker(), decision.door()) else { return };
         let Some(trail) = self.0.get_mut(&(source, door.index)) else { return };
         match (&decision.effect, decision.at) {
@@ -132,7 +126,7 @@ impl Misses {
     }
 
     /// The sources that have failed or opened, with the doors.
-    pub fn trails(&self) -> impl Iterator<Item = &Trail> {
+    pub(super) fn trails(&self) -> impl Iterator<Item = &Trail> {
         self.0.values()
     }
 }
@@ -163,7 +157,7 @@ impl Trail {
     /// # Errors
     ///
     /// What `out` says.
-    pub fn write(&self, out: &mut impl Write, door: &str) -> io::Result<()> {
+    pub(super) fn write(&self, out: &mut impl Write, door: &str) -> io::Result<()> {
         let opened = match self.opened {
             0 => "never opened".to_owned(),
             count => format!("opened {}", plural(count, "time")),

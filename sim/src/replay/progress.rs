@@ -19,6 +19,7 @@ pub(crate) struct Bar {
 
 impl Bar {
     /// No bar yet; `wanted`: a person watches a terminal.
+    #[expect(clippy::disallowed_methods, reason = "how long a person waits is no part of the replay")]
     pub(crate) fn new(name: &str, wanted: bool) -> Self {
         Self { name: name.to_owned(), started: Instant::now(), wanted, bar: None }
     }
@@ -30,9 +31,8 @@ impl Bar {
         }
         let bar = self.bar.get_or_insert_with(|| {
             let bar = match progress.total {
-                Some(total) => ProgressBar::new(total).with_style(
-                    style("{msg} [{bar:30}] {bytes}/{total_bytes}, {bytes_per_sec}, {eta} left"),
-                ),
+                Some(total) => ProgressBar::new(total)
+                    .with_style(style("{msg} [{bar:30}] {bytes}/{total_bytes}, {bytes_per_sec}, {eta} left")),
                 None => ProgressBar::new_spinner().with_style(style("{msg} {spinner} {bytes}, {bytes_per_sec}")),
             };
             bar.with_message(self.name.clone()).with_elapsed(self.started.elapsed())

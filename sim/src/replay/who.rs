@@ -7,7 +7,7 @@ use knockd::wire::{Frame, Link};
 
 /// The source and destination address of whatever IP packet the frame carries, however damaged it is behind them.
 #[must_use]
-pub fn addresses(frame: &Frame<'_>) -> Option<(IpAddr, IpAddr)> {
+pub(super) fn addresses(frame: &Frame<'_>) -> Option<(IpAddr, IpAddr)> {
     let behind = |header: usize| frame.bytes.get(header..).and_then(|packet| LaxSlicedPacket::from_ip(packet).ok());
     let packet = match frame.link {
         Link::Ethernet => LaxSlicedPacket::from_ethernet(frame.bytes).ok(),

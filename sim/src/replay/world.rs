@@ -2,6 +2,7 @@
 
 use knockd::{
     engine::{Doors, Effect, Engine, Input, Setup, Watch},
+    event::Event,
     job::Exit,
     one_time,
     time::Instant,
@@ -116,7 +117,10 @@ impl<S: Sink> World<S> {
     fn take(&mut self, effect: Effect, packet: Option<u64>, at: Option<Instant>) {
         if is_decision(&effect) {
             self.batch.push(Decision { packet, at, effect });
-        } else if let Effect::Log(event) = effect {
+        } else if let Effect::Log(event) = effect
+            && !matches!(event, Event::Running { .. } | Event::CommandTimeout { .. })
+        {
+            // The two that only announce a command, which is a decision of its own, are left out.
             self.sink.remark(event.to_string());
         }
     }
