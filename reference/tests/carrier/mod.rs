@@ -70,15 +70,15 @@ impl<W: Watch> Carrier<W> {
     /// Feeds an input and what follows from it without delay: marks that are written, commands that end.
     fn feed(&mut self, at: Nanos, input: Input<'_>, packet: Option<usize>) {
         let at = Instant::from_nanos(at);
-        let (mut overdue, mut effects): (Vec<_>, Vec<_>) =
+        let (overdue, mut effects): (Vec<_>, Vec<_>) =
             self.engine.handle_watched(at, input, &mut self.watch).partition(is_of_a_timer);
         for spend in effects.clone() {
             if let Effect::Spend(Spend { id, .. }) = spend {
                 effects.extend(self.engine.handle(at, Input::Spent { spend: id, result: Ok(()) }));
             }
         }
-        // For one packet the doors report in the file's order.
-        effects.sort_by_key(door_of);
+        // For one packet the doors report in the file's order; what is only a wording or a warning is not reported.
+        effects.sort_by_key(|effect| translate(effect, None, None).map(|event| event.door));
         let mut due_at_once = Vec::new();
         let mut running: Vec<Effect> = overdue.iter().chain(&effects).cloned().collect();
         while !running.is_empty() {
@@ -90,13 +90,11 @@ impl<W: Watch> Carrier<W> {
             }
             running = due_at_once[from..].to_vec();
         }
-        let visible = |packet: Option<usize>| packet.is_some() || self.waking == Waking::Punctual;
-        let time = |packet| visible(packet).then_some(self.now);
-        overdue.retain(|effect| matches!(effect, Effect::Log(_) | Effect::Run(_)));
-        let events = (overdue.iter().map(|effect| (effect, None)))
-            .chain(effects.iter().map(|effect| (effect, packet)))
-            .chain(due_at_once.iter().map(|effect| (effect, None)));
-        self.events.extend(events.filter_map(|(effect, packet)| translate(effect, time(packet), packet)));
+        let timers = (self.waking == Waking::Punctual).then_some(self.now);
+        let of_packet = if packet.is_some() { Some(self.now) } else { timers };
+        self.events.extend(overdue.iter().filter_map(|effect| translate(effect, timers, None)));
+        self.events.extend(effects.iter().filter_map(|effect| translate(effect, of_packet, packet)));
+        self.events.extend(due_at_once.iter().filter_map(|effect| translate(effect, timers, None)));
     }
 }
 
@@ -107,11 +105,6 @@ fn is_of_a_timer(effect: &Effect) -> bool {
         Effect::Run(run) => run.kind == JobKind::Stop,
         Effect::Log(_) | Effect::Spend(_) | Effect::Exit(_) => false,
     }
-}
-
-/// The place of the door that an effect belongs to; what belongs to none is nothing that the model tells of.
-fn door_of(effect: &Effect) -> u32 {
-    translate(effect, None, None).map_or(0, |event| u32::try_from(event.door).unwrap_or(u32::MAX))
 }
 
 /// The effect as the model would tell it; `None` for what is only a wording or a warning.

@@ -99,7 +99,7 @@ fn write_port(port: &Port) -> String {
 pub(crate) fn locals() -> impl Strategy<Value = (Option<Vec<(IpAddr, u8)>>, bool)> {
     let these = |locals: &[(&str, u8)]| Some(locals.iter().map(|&(own, length)| (address(own), length)).collect());
     prop_oneof![
-        4 => Just((these(&[("10.0.0.9", 24), ("10.0.1.9", 31), ("fd00::9", 64)]), false)),
+        4 => Just((these(&[("10.0.0.9", 24), ("10.0.1.9", 30), ("10.0.2.2", 31), ("fd00::9", 64)]), false)),
         2 => any::<bool>().prop_map(|loopback| (None, loopback)),
         1 => Just((these(&[("127.0.0.1", 8), ("::1", 128), ("10.0.0.9", 32)]), true)),
         1 => Just((these(&[("10.0.0.9", 30)]), false)),

@@ -45,8 +45,8 @@ pub(crate) fn scenarios(steps: usize) -> impl Strategy<Value = Scenario> {
 }
 
 const SOURCES: [&str; 4] = ["10.0.0.1", "10.0.0.2", "fd00::1", "fd00::2"];
-/// Sources that cannot be clients, some of them only at some interfaces.
-const IMPOSTORS: [&str; 14] = [
+/// Sources that cannot be clients, some of them only at some interfaces, and the peer of a network of two, which can.
+const IMPOSTORS: [&str; 15] = [
     "0.0.0.0",
     "224.0.0.1",
     "239.255.255.255",
@@ -54,6 +54,7 @@ const IMPOSTORS: [&str; 14] = [
     "10.0.0.255",
     "10.0.0.11",
     "10.0.1.9",
+    "10.0.2.3",
     "127.0.0.1",
     "127.255.255.255",
     "10.0.0.9",
