@@ -352,8 +352,12 @@ impl Engine {
     fn frame<W: Watch>(&mut self, link: Link, bytes: &[u8], original_len: usize, loopback: bool, watch: &mut W) {
         match wire::decode(Frame { link, bytes, original_len }) {
             Ok(hit) => {
-                if W::EVERY || self.first.contains(hit.port, hit.protocol) || self.knocks.any_of(&hit.source) {
-                    self.hit(&hit, loopback, watch);
+                let is_first = self.first.contains(hit.port, hit.protocol);
+                if W::EVERY || is_first || self.knocks.may_be_of(&hit.source) {
+                    self.fetch(&hit, is_first);
+                    if W::EVERY || is_first || self.knocks.any_of(&hit.source) {
+                        self.hit(&hit, loopback, watch);
+                    }
                 }
             }
             Err(why) => watch.no_hit(&Unseen::NoHit(why)),
@@ -397,6 +401,25 @@ impl Engine {
         candidates.clear();
         self.candidates = candidates;
         self.set_next_due();
+    }
+
+    /// Begins to load what this hit will need, if there are too many knocks for the caches.
+    #[inline]
+    fn fetch(&self, hit: &Hit, is_first: bool) {
+        const CACHED: usize = 1_000;
+        if self.knocks.len() < CACHED {
+            return;
+        }
+        self.knocks.fetch(&hit.source);
+        self.repeats.fetch(&hit.source, &Counted::new(hit, self.now));
+        // A newcomer will need the oldest knock gone.
+        if is_first
+            && self.knocks.len() >= self.limits.knocks
+            && let Some(oldest) = self.knocks.oldest_at_stage_1()
+        {
+            let (source, first) = self.knocks.fetch_end(oldest);
+            self.repeats.fetch(&source, &first);
+        }
     }
 
     /// The doors that this hit may change, in order: those where its source has a knock, and those that begin with it.

@@ -1,14 +1,18 @@
 //! All knocks in progress, found by source, by age and by stage without a scan (SEQ-10, TIME-3).
 //!
-//! A knock is a slot of 72 bytes in a slab; everything that finds it is a four-byte index. A hash table leads from a
-//! source to its knocks, one at a door at most, chained in the doors' order. Two doubly linked lists run through the
-//! slots: the knocks of each door by age, whose head is the next to time out (all knocks of a door have the same time),
-//! and all knocks at stage 1 by age, whose head makes room for a newcomer.
+//! A knock is a slot of 72 bytes in a slab; everything that finds it is a four-byte index. A hash bucket leads from a
+//! source to its knocks, one at a door at most, chained in the doors' order; the first of them is in the bucket's chain.
+//! Two doubly linked lists run through the slots: the knocks of each door by age, whose head is the next to time out (all
+//! knocks of a door have the same time), and all knocks at stage 1 by age, whose head makes room for a newcomer.
+//!
+//! A packet that meets a million knocks waits for memory and for little else, so what counts is how many places it
+//! touches one after the other: a bucket and a slot here, where a table of its own would be one more.
 
-use std::{cell::Cell, hash::BuildHasher, net::IpAddr};
+mod by_source;
+
+use std::{cell::Cell, net::IpAddr};
 
 use foldhash::fast::FixedState;
-use hashbrown::HashTable;
 
 use crate::{port::Protocol, summary::Summary, time::Instant, wire::Hit};
 
@@ -69,13 +73,15 @@ const EMPTY: List = List { head: NONE, tail: NONE };
 struct Slot {
     begun: Instant,
     number: u64,
+    /// By door and at stage 1. A knock that got further has its later counted hits, last first, in `Knocks::later`,
+    /// where the second list's `next` was.
     links: [Links; 2],
     first_sequence: u32,
-    /// The later counted hits, last first, in `Knocks::later`.
-    later: u32,
     door: u32,
     /// The same source's knock at a later door; in a free slot, the next free one.
     chained: u32,
+    /// The next source in the bucket, if this is its source's knock at the first such door.
+    in_bucket: u32,
     first_source_port: u16,
     first_port: u16,
     first_protocol: Protocol,
@@ -106,8 +112,10 @@ pub(crate) struct Knocks {
     slots: Vec<Slot>,
     free: u32,
     live: usize,
-    /// For each source that has a knock, the slot of its knock at the first such door.
-    sources: HashTable<u32>,
+    /// A power of two of them, at least as many as there are sources that have a knock: for each the slot of one
+    /// source's knock at the first such door.
+    buckets: Box<[u32]>,
+    sources: usize,
     summary: Summary,
     hasher: FixedState,
     by_door: Vec<List>,
@@ -124,7 +132,8 @@ impl Knocks {
             slots: Vec::new(),
             free: NONE,
             live: 0,
-            sources: HashTable::new(),
+            buckets: vec![NONE; 64].into(),
+            sources: 0,
             summary: Summary::new(seed),
             hasher: FixedState::with_seed(seed),
             by_door: vec![EMPTY; doors],
@@ -212,9 +221,9 @@ impl Knocks {
             number,
             links: [UNLINKED; 2],
             first_sequence: counted.sequence,
-            later: NONE,
             door,
             chained: NONE,
+            in_bucket: NONE,
             first_source_port: counted.source_port,
             first_port: counted.port,
             first_protocol: counted.protocol,
@@ -236,8 +245,8 @@ impl Knocks {
             unlink(&mut self.slots, AT_STAGE_1, &mut self.at_stage_1, id.0);
         }
         let slot = &mut self.slots[id.0 as usize];
-        let node = Later { counted, next: slot.later };
-        slot.later = if self.free_later == NONE {
+        let node = Later { counted, next: slot.links[AT_STAGE_1].next };
+        slot.links[AT_STAGE_1].next = if self.free_later == NONE {
             self.later.push(node);
             index(self.later.len() - 1)
         } else {
@@ -256,7 +265,7 @@ impl Knocks {
         // The chain runs from the last hit to the second; a sequence has at most 32.
         let mut places = [NONE; crate::sequence::MAX_PORTS];
         let mut count = 0;
-        let mut place = self.slots[id.0 as usize].later;
+        let mut place = self.slots[id.0 as usize].later();
         while place != NONE {
             self.touch();
             places[count] = place;
@@ -284,8 +293,9 @@ impl Knocks {
     pub(crate) fn renumber(&mut self, place: &[Option<u32>], doors: usize) {
         let mut ids: Vec<u32> = (0..index(self.by_door.len())).flat_map(|d| self.of_door(d)).map(|id| id.0).collect();
         ids.sort_unstable_by_key(|id| self.slots[*id as usize].number);
-        self.sources.clear();
-        self.summary.refill(std::iter::empty());
+        self.buckets.fill(NONE);
+        self.sources = 0;
+        self.summary.refill(0, std::iter::empty());
         self.by_door = vec![EMPTY; doors];
         for id in ids {
             let slot = &mut self.slots[id as usize];
@@ -309,17 +319,9 @@ impl Knocks {
         &self.slots[id.0 as usize]
     }
 
-    fn head(&self, source: &IpAddr) -> Option<KnockId> {
-        let same = |id: &u32| {
-            self.touch();
-            self.slots[*id as usize].source == *source
-        };
-        self.sources.find(self.hasher.hash_one(key(source)), same).map(|id| KnockId(*id))
-    }
-
     fn later_of(&self, slot: &Slot) -> impl Iterator<Item = &Counted> + '_ {
         let at = |place: u32| self.later.get(place as usize);
-        std::iter::successors(at(slot.later), move |later| at(later.next)).map(|later| &later.counted)
+        std::iter::successors(at(slot.later()), move |later| at(later.next)).map(|later| &later.counted)
     }
 
     fn store(&mut self, slot: Slot) -> u32 {
@@ -332,66 +334,14 @@ impl Knocks {
         self.free = std::mem::replace(&mut self.slots[id as usize], slot).chained;
         id
     }
-
-    /// Puts a slot into its source's chain, in the doors' order.
-    fn chain(&mut self, id: u32) {
-        let Self { slots, sources, summary, hasher, .. } = self;
-        let (source, door) = (slots[id as usize].source, slots[id as usize].door);
-        let hash = hasher.hash_one(key(&source));
-        let Some(head) = sources.find_mut(hash, |other| slots[*other as usize].source == source) else {
-            sources.insert_unique(hash, id, |other| hasher.hash_one(key(&slots[*other as usize].source)));
-            if summary.add(key(&source)) {
-                summary.refill(sources.iter().map(|head| key(&slots[*head as usize].source)));
-            }
-            return;
-        };
-        if slots[*head as usize].door > door {
-            slots[id as usize].chained = *head;
-            *head = id;
-            return;
-        }
-        let mut before = *head;
-        loop {
-            self.touched.set(self.touched.get() + 1);
-            let next = slots[before as usize].chained;
-            if next == NONE || slots[next as usize].door > door {
-                slots[id as usize].chained = next;
-                slots[before as usize].chained = id;
-                return;
-            }
-            before = next;
-        }
-    }
-
-    fn unchain(&mut self, id: u32) {
-        let Self { slots, sources, summary, hasher, touched, .. } = self;
-        let hash = hasher.hash_one(key(&slots[id as usize].source));
-        let source = slots[id as usize].source;
-        let Ok(mut head) = sources.find_entry(hash, |other| slots[*other as usize].source == source) else { return };
-        let after = slots[id as usize].chained;
-        if *head.get() == id {
-            if after == NONE {
-                head.remove();
-                summary.remove(key(&source));
-            } else {
-                *head.get_mut() = after;
-            }
-            return;
-        }
-        let mut before = *head.get();
-        while before != NONE {
-            touched.set(touched.get() + 1);
-            let next = slots[before as usize].chained;
-            if next == id {
-                slots[before as usize].chained = after;
-                return;
-            }
-            before = next;
-        }
-    }
 }
 
 impl Slot {
+    /// Where the later counted hits stand; none at stage 1.
+    fn later(&self) -> u32 {
+        if self.stage > 1 { self.links[AT_STAGE_1].next } else { NONE }
+    }
+
     fn first(&self) -> Counted {
         Counted {
             at: self.begun,

@@ -4,7 +4,7 @@
 //! not wait), and a datagram at once or not at all. Each kind is a queue by the order in which knocks ended, with hash
 //! buckets into it; both are bounded by the bound on knocks (SEQ-10), and what falls out is the oldest.
 
-use std::{collections::VecDeque, hash::BuildHasher, net::IpAddr, time::Duration};
+use std::{collections::VecDeque, hash::BuildHasher, hint::black_box, net::IpAddr, time::Duration};
 
 use foldhash::fast::FixedState;
 
@@ -57,6 +57,18 @@ impl Repeats {
         }
     }
 
+    /// Begins to load what [`Repeats::knows`] and [`Repeats::remember`] will need for this hit, see [`Knocks::fetch`].
+    ///
+    /// [`Knocks::fetch`]: crate::knocks::Knocks::fetch
+    pub(crate) fn fetch(&self, source: &IpAddr, counted: &Counted) {
+        let memory = match counted.protocol {
+            Protocol::Tcp => &self.tcp,
+            Protocol::Udp => &self.udp,
+        };
+        let newest = memory.at(memory.buckets[memory.bucket(source, 0, counted)]);
+        black_box(newest.map(|(_, ended)| ended.older));
+    }
+
     /// Gives the doors new numbers; what belongs to a door that has none is forgotten.
     pub(crate) fn renumber(&mut self, place: &[Option<u32>]) {
         self.tcp.renumber(place);
@@ -86,7 +98,7 @@ struct Memory {
     queue: VecDeque<Ended>,
     /// The ticket of the next hit.
     next: u32,
-    /// A power of two of them, at least twice as many as there are hits.
+    /// A power of two of them, at least four times as many as there are hits.
     buckets: Box<[u32]>,
     hasher: FixedState,
 }
@@ -110,7 +122,7 @@ impl Memory {
         if self.queue.len() >= self.bound {
             self.queue.pop_front();
         }
-        if self.queue.len() >= self.buckets.len() / 2 {
+        if self.queue.len() >= self.buckets.len() / 4 {
             self.grow();
         }
         self.link(ended);
@@ -135,13 +147,8 @@ impl Memory {
     fn knows(&self, door: u32, hit: &Hit, now: Instant) -> bool {
         let mut ticket = self.buckets[self.bucket(&hit.source, door, &Counted::new(hit, now))];
         let mut younger = 0;
-        loop {
-            // How many pushes ago; each must be longer ago than the one that led to it.
-            let age = self.next.wrapping_sub(ticket) as usize;
-            if age <= younger || age > self.queue.len() {
-                return false;
-            }
-            let ended = &self.queue[self.queue.len() - age];
+        // Each must be longer ago than the one that led to it.
+        while let Some((age, ended)) = self.at(ticket).filter(|(age, _)| *age > younger) {
             if now < ended.until
                 && ended.door == door
                 && ended.source == hit.source
@@ -151,6 +158,13 @@ impl Memory {
             }
             (ticket, younger) = (ended.older, age);
         }
+        false
+    }
+
+    /// How many pushes ago a ticket's hit came, and the hit, unless it has left the queue.
+    fn at(&self, ticket: u32) -> Option<(usize, &Ended)> {
+        let age = self.next.wrapping_sub(ticket) as usize;
+        Some((age, self.queue.get(self.queue.len().checked_sub(age)?)?))
     }
 
     fn renumber(&mut self, places: &[Option<u32>]) {
@@ -164,11 +178,12 @@ impl Memory {
         }
     }
 
+    /// The buckets of one packet at all doors lie side by side, so that they come with one load from memory.
     #[expect(clippy::cast_possible_truncation, reason = "only the lower bits count")]
     fn bucket(&self, source: &IpAddr, door: u32, counted: &Counted) -> usize {
         let ports = u64::from(counted.source_port) << 16 | u64::from(counted.port);
-        let place = u64::from(door) << 32 | u64::from(counted.sequence);
-        self.hasher.hash_one((key(source), ports, place)) as usize & (self.buckets.len() - 1)
+        let packet = self.hasher.hash_one((key(source), ports, u64::from(counted.sequence)));
+        (packet as usize ^ door as usize) & (self.buckets.len() - 1)
     }
 }
 

@@ -4,6 +4,8 @@
 //! of many places; a place's bit is set while any source there has a knock. A count beside each bit, which is touched
 //! only when a source gets its first knock or loses its last, tells when to clear it.
 
+use std::hint::black_box;
+
 /// The fewest places.
 const LEAST: usize = 1 << 12;
 /// The most places: their bits, 512 KiB, are what a core's own cache has room for beside everything else.
@@ -40,6 +42,11 @@ impl Summary {
         self.bits[place >> 6] >> (place & 63) & 1 != 0
     }
 
+    /// Begins to load what adding or removing this source will need.
+    pub(crate) fn fetch(&self, key: (u64, u64)) {
+        black_box(self.counts[self.place(key)]);
+    }
+
     /// Adds a source that is not here; says whether there are now too many for the places, so that
     /// [`Summary::refill`] is due.
     #[must_use]
@@ -66,9 +73,9 @@ impl Summary {
         }
     }
 
-    /// Takes exactly these sources, and as many places as they need.
-    pub(crate) fn refill(&mut self, keys: impl ExactSizeIterator<Item = (u64, u64)>) {
-        self.clear((2 * keys.len() * PLACES).next_power_of_two().clamp(LEAST, MOST));
+    /// Takes exactly these sources, so many, and as many places as they need.
+    pub(crate) fn refill(&mut self, sources: usize, keys: impl Iterator<Item = (u64, u64)>) {
+        self.clear((2 * sources * PLACES).next_power_of_two().clamp(LEAST, MOST));
         for key in keys {
             // There is room for twice as many, or there are as many places as there ever will be.
             let _enough = self.add(key);
@@ -106,7 +113,7 @@ mod tests {
             for (add, key) in steps {
                 if add && here.insert(key) {
                     if summary.add((key, 4)) {
-                        summary.refill(here.iter().map(|key| (*key, 4)).collect::<Vec<_>>().into_iter());
+                        summary.refill(here.len(), here.iter().map(|key| (*key, 4)));
                     }
                 } else if !add && here.remove(&key) {
                     summary.remove((key, 4));
@@ -123,7 +130,7 @@ mod tests {
     #[test]
     fn strangers_are_mostly_denied() {
         let mut summary = Summary::new(7);
-        summary.refill((0..100_000).map(|key| (key * 2, 4)).collect::<Vec<_>>().into_iter());
+        summary.refill(100_000, (0..100_000).map(|key| (key * 2, 4)));
         let mistaken = (0..100_000).filter(|key| summary.may_hold((key * 2 + 1, 4))).count();
         assert!(mistaken < 10_000, "{mistaken} of 100000 strangers are looked up");
     }
