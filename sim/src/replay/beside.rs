@@ -8,7 +8,7 @@ use std::{
 };
 
 use knockd::{
-    config::{self, Config, Diagnostic, Sequences},
+    config::{self, Config, Diagnostic, Sequences, Style, one_time_trap},
     engine::{Doors, Local, Locals, OneTimeFile},
 };
 use serde::Deserialize;
@@ -34,6 +34,8 @@ pub struct Setting {
     pub doors: Doors,
     /// The traps in it.
     pub traps: Vec<Diagnostic>,
+    /// The traps in its one-time files, each with the index of its door.
+    pub file_traps: Vec<(usize, Diagnostic)>,
     /// Whether `Interface` names the loopback interface.
     pub loopback: bool,
 }
@@ -44,7 +46,7 @@ impl Setting {
     /// # Errors
     ///
     /// The file cannot be read, has errors, or names one-time files that will not do.
-    pub fn read(path: &Path, style: config::Style) -> Result<Self, ReplayError> {
+    pub fn read(path: &Path, style: Style) -> Result<Self, ReplayError> {
         let text = read("configuration", path)?;
         let (config, traps) = Config::parse(&text).map_err(|errors| ReplayError::Config {
             path: path.to_owned(),
@@ -55,7 +57,29 @@ impl Setting {
         let loopback = config.options.interface.as_deref().is_some_and(|name| name == b"lo" || name == b"lo0");
         let doors = Doors::load(config, |file| one_time_file(&folder.join(path_of(file)?)))
             .map_err(|errors| ReplayError::OneTime { path: path.to_owned(), errors })?;
-        Ok(Self { path: path.to_owned(), text, doors, traps, loopback })
+        let file_traps =
+            doors.texts().enumerate().filter_map(|(door, text)| Some((door, one_time_trap(text?)?))).collect();
+        Ok(Self { path: path.to_owned(), text, doors, traps, file_traps, loopback })
+    }
+
+    /// How many traps there are.
+    #[must_use]
+    pub fn warnings(&self) -> u64 {
+        (self.traps.len() + self.file_traps.len()) as u64
+    }
+
+    /// All traps with the lines that they are in.
+    #[must_use]
+    pub fn draw_warnings(&self, style: Style) -> String {
+        let mut drawn = config::render(&self.path.display().to_string(), &self.text, &self.traps, style);
+        for ((door, trap), text) in
+            self.file_traps.iter().filter_map(|trap| Some((trap, self.doors.texts().nth(trap.0)??)))
+        {
+            let Sequences::OneTime(file) = &self.doors.config().doors[*door].sequences else { continue };
+            drawn.push('\n');
+            drawn += &config::render(&String::from_utf8_lossy(file), text, std::slice::from_ref(trap), style);
+        }
+        drawn
     }
 
     /// Writes the one-time files as a replay left them into `folder`, under their own paths without the leading `/`

@@ -14,7 +14,9 @@ mod misses;
 mod progress;
 pub mod sinks;
 pub mod timeline;
+mod vain;
 mod who;
+mod words;
 pub mod world;
 
 use std::{
@@ -27,8 +29,8 @@ use std::{
 };
 
 use knockd::{
-    config::{self, Style},
-    engine::{Limits, Setup},
+    config::Style,
+    engine::{Limits, Locals, Setup},
 };
 
 use self::{
@@ -210,7 +212,7 @@ impl<'a> Replay<'a> {
         };
         let sidecar = if is_stdin { None } else { Sidecar::of(capture)? };
         let (locals, locals_from) = beside::locals(&options.local, sidecar.as_ref(), capture);
-        if let (Show::Json, knockd::engine::Locals::AnyUnicast) = (&options.show, &locals) {
+        if let (Show::Json | Show::Nothing, Locals::AnyUnicast) = (&options.show, &locals) {
             writeln!(streams.err, "knocksim: {name}: local addresses: {locals_from}")?;
         }
         let named_lo = sidecar.and_then(|sidecar| sidecar.interface).is_some_and(|name| name == "lo" || name == "lo0");
@@ -250,10 +252,9 @@ impl<'a> Replay<'a> {
             }
             Show::Timeline => {
                 writeln!(out, "{name}: local addresses: {locals_from}")?;
-                let traps = setting.traps.len() as u64;
-                if traps > 0 {
-                    let file = setting.path.display();
-                    writeln!(out, "{file}: {} (--explain shows them)", timeline::plural(traps, "warning"))?;
+                if setting.warnings() > 0 {
+                    let (file, count) = (setting.path.display(), timeline::plural(setting.warnings(), "warning"));
+                    writeln!(out, "{file}: {count} (--explain shows them)")?;
                 }
                 let sink = Timeline::new(&mut *out, collector, &mut bar);
                 let ended = play(World::start(setup, texts, loopback, sink), reader);
@@ -261,19 +262,19 @@ impl<'a> Replay<'a> {
             }
             Show::Explain(filter) => {
                 writeln!(out, "{name}: local addresses: {locals_from}")?;
-                let file = setting.path.display().to_string();
-                write!(out, "{}", config::render(&file, &setting.text, &setting.traps, streams.style))?;
+                writeln!(out, "{}", setting.draw_warnings(streams.style))?;
                 let memory = reader.into_memory();
                 let mut scout = World::start(setup.clone(), texts.clone(), loopback, Scout::new(filter.clone()));
                 // The second pass meets the same fault again, and tells it.
                 let _same_fault = memory.read(&mut scout);
-                scout.finish();
                 let config = setting.doors.config();
                 let mut pause = |progress: Progress| bar.at(progress);
                 let sink = Explainer::new(&mut *out, config, scout.into_parts().0, &mut pause);
                 let mut world = World::start(setup, texts, loopback, sink);
                 let fault = memory.read(&mut world).err();
-                world.finish();
+                if fault.is_none() {
+                    world.finish();
+                }
                 let packets = world.counts.packets;
                 let (sink, texts) = world.into_parts();
                 Ended { packets, texts, fault, sink }.map(Explainer::finish)?
@@ -317,10 +318,13 @@ impl<S> Ended<S> {
     }
 }
 
-/// Runs the whole capture, and then time until nothing is pending.
+/// Runs the whole capture, and then time until nothing is pending. Where the capture breaks off, time stops, too: nobody
+/// knows what came next.
 fn play<S: Sink>(mut world: World<S>, reader: Reader) -> Ended<S> {
     let fault = reader.read(&mut world).err();
-    world.finish();
+    if fault.is_none() {
+        world.finish();
+    }
     let packets = world.counts.packets;
     let (sink, texts) = world.into_parts();
     Ended { packets, texts, fault, sink }

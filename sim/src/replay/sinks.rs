@@ -2,6 +2,8 @@
 
 use std::io::{self, Write};
 
+use knockd::{event::Event, time::Instant};
+
 use super::{
     check,
     decision::Decision,
@@ -112,7 +114,7 @@ impl<W: Write> Sink for Timeline<'_, W> {
         &mut self.summary
     }
 
-    fn packet(&mut self, _: &Record<'_>, _: &[Decision]) {
+    fn packet(&mut self, _: &Record<'_>) {
         self.summary.end_packet();
     }
 
@@ -124,9 +126,9 @@ impl<W: Write> Sink for Timeline<'_, W> {
         }
     }
 
-    fn remark(&mut self, remark: String) {
+    fn remark(&mut self, remark: &Event, at: Option<Instant>, fine: bool) {
         if self.result.is_ok() {
-            self.result = writeln!(self.out, "{remark}");
+            self.result = timeline::remark(&mut self.out, remark, at, fine);
         }
     }
 

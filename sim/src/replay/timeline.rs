@@ -103,14 +103,51 @@ pub fn write(out: &mut impl Write, decision: &Decision, fine: bool) -> io::Resul
     writeln!(
         out,
         "{}  {:>8}  {source:<15}  {door}: {style}{}{style:#}",
-        decision.at.map_or_else(|| format!("{:<26}", "at start"), |at| time(at, fine)),
+        moment(decision.at, fine),
         decision.packet.map_or_else(|| "timer".to_owned(), |packet| format!("#{packet}")),
         decision.words(),
     )
 }
 
+/// Writes a remark as a line like those of [`write()`].
+///
+/// # Errors
+///
+/// What `out` says.
+pub fn remark(out: &mut impl Write, remark: &Event, at: Option<Instant>, fine: bool) -> io::Result<()> {
+    writeln!(out, "{}  {remark}", moment(at, fine))
+}
+
+fn moment(at: Option<Instant>, fine: bool) -> String {
+    at.map_or_else(|| format!("{:<26}", "at start"), |at| time(at, fine))
+}
+
+/// What stands out, without a colour.
+pub(super) fn bold() -> Style {
+    Style::new().bold()
+}
+
+/// How a verdict is shown: what opens and what spoils stands out.
+pub(super) fn verdict_style(verdict: Verdict) -> Style {
+    match verdict {
+        Verdict::Completes => colour(AnsiColor::Green).bold(),
+        Verdict::Discards | Verdict::Restarts => colour(AnsiColor::Red),
+        Verdict::Begins | Verdict::Advances => colour(AnsiColor::Green),
+        Verdict::Elsewhere
+        | Verdict::FlagsDiffer
+        | Verdict::UdpNotCounted
+        | Verdict::PortIgnored
+        | Verdict::DoorDisabled(_)
+        | Verdict::Repeats
+        | Verdict::NothingToSpoil => Style::new(),
+    }
+}
+
+fn colour(colour: AnsiColor) -> Style {
+    Style::new().fg_color(Some(colour.into()))
+}
+
 fn style(effect: &Effect) -> Style {
-    let colour = |colour: AnsiColor| Style::new().fg_color(Some(colour.into()));
     match effect {
         Effect::Log(Event::Opened { .. }) => colour(AnsiColor::Green).bold(),
         Effect::Log(Event::Discarded { .. } | Event::Disabled { .. }) => colour(AnsiColor::Red),
