@@ -2,10 +2,30 @@
 
 use std::path::Path;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 use similar::{ChangeTag, TextDiff};
 
 use super::{beside::read, error::ReplayError};
+
+/// The fields of a line, as [`json`](super::json) orders them.
+const FIELDS: [&str; 16] = [
+    "v",
+    "packet",
+    "time",
+    "event",
+    "source",
+    "door",
+    "door_index",
+    "knock",
+    "stage",
+    "clause",
+    "file",
+    "file_hex",
+    "offset",
+    "command",
+    "command_hex",
+    "job",
+];
 
 /// The expected decisions of a capture, a line each, in comparable form.
 ///
@@ -33,12 +53,26 @@ pub fn comparable(line: &[u8]) -> Result<String, String> {
     match serde_json::from_slice(line) {
         Ok(Value::Object(mut fields)) => {
             fields.remove("capture");
-            // The map sorts its keys, so the order in which they were written does not matter.
-            Ok(Value::Object(fields).to_string())
+            Ok(in_order(fields))
         }
         Ok(_) => Err("expected a JSON object as --json prints it".to_owned()),
-        Err(error) => Err(format!("expected a JSON object as --json prints it: {error}")),
+        // The line is told already, and the only one.
+        Err(error) => {
+            let error = error.to_string().replace(" at line 1 column ", " at column ");
+            Err(format!("expected a JSON object as --json prints it: {error}"))
+        }
     }
+}
+
+/// The fields in the order of `--json`, whatever order they were written in, so that a difference reads like it.
+fn in_order(mut fields: Map<String, Value>) -> String {
+    let mut text = String::new();
+    let known = FIELDS.iter().filter_map(|name| fields.remove_entry(*name)).collect::<Vec<_>>();
+    for (name, value) in known.into_iter().chain(fields) {
+        text += if text.is_empty() { "{" } else { "," };
+        text += &format!("{}:{value}", Value::String(name));
+    }
+    text + "}"
 }
 
 /// The difference between the expected and the actual decisions, `-` and `+` in front of their lines, with a few lines

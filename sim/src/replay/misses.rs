@@ -123,7 +123,7 @@ impl Misses {
             Effect::Log(Event::Discarded { stage, clause, .. }) => {
                 trail.miss(*stage, Why::Discarded { packet: decision.packet, clause: *clause }, at, fine);
             }
-            _ => {}
+            Effect::Log(_) | Effect::Run(_) | Effect::Spend(_) | Effect::Exit(_) => {}
         }
     }
 
@@ -253,7 +253,8 @@ impl Miss {
             cited.cite(out, 4, *clause)?;
         }
         if let Why::Spoiled { hit, .. } = why
-            && let Some(hint) = words::hint(hit, door, *stage, live.next)
+            && live.uncounted.is_empty()
+            && let Some(hint) = words::hint(hit, door, *stage, live.next, late.is_some())
         {
             words::wrapped(out, 4, &format!("hint: {hint}"))?;
         }

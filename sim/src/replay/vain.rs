@@ -23,6 +23,9 @@ use super::{
 /// How many pairs of source and door are remembered: a flood from forged addresses does not fill the memory.
 const MOST_REMEMBERED: usize = 10_000;
 
+/// How many reasons are remembered for one of them: whoever scans a network has one for each address.
+const MOST_REASONS: usize = 8;
+
 /// How many of them are told.
 const MOST_TOLD: usize = 20;
 
@@ -40,6 +43,8 @@ pub(super) struct Vain {
 struct Reason {
     clause: Clause,
     why: String,
+    /// What the user can do about it.
+    hint: Option<String>,
     example: Example,
 }
 
@@ -64,7 +69,8 @@ impl Vain {
                 // Which port a one-time file has next is not known here; a host's own answers would all seem to hit it.
                 let if_unknown = matches!(why, Unseen::OnlyV4(_));
                 if config.doors.iter().any(|door| may_begin(door, hit, if_unknown)) {
-                    self.add((hit.source, None), why.clause(), words(), number, hit);
+                    let example = Example { packet: number, words: words::port(hit), count: 1 };
+                    self.add(hit.source, None, Reason { clause: why.clause(), why: words(), hint: None, example });
                 }
             }
         }
@@ -72,40 +78,41 @@ impl Vain {
 
     /// Hears what a door made of packet `number`.
     pub(super) fn judged(&mut self, number: u64, judged: &Judged, door: &Door) {
-        let hit = &judged.hit;
-        let same_number = judged.expected.is_some_and(|port| port.number.get() == hit.port);
-        let (clause, why) = match judged.verdict {
+        let (hit, verdict) = (&judged.hit, judged.verdict);
+        let right_number = judged.expected.filter(|port| port.number.get() == hit.port);
+        let (clause, why) = match (verdict, right_number, &door.sequences) {
+            // The source has a knock in progress, whose story is told elsewhere.
             _ if judged.before.0 > 0 => return,
-            Verdict::Elsewhere | Verdict::FlagsDiffer | Verdict::UdpNotCounted if same_number => {
-                (judged.verdict.clause(), words::verdict(judged, door))
+            (Verdict::Elsewhere | Verdict::FlagsDiffer | Verdict::UdpNotCounted, Some(_), _)
+            | (Verdict::DoorDisabled(_), ..) => (verdict.clause(), words::verdict(judged, door)),
+            (Verdict::NothingToSpoil, Some(first), _) => {
+                (Clause::Seq2, format!("the sequence begins with {first}, and this was {}", hit.protocol))
             }
-            Verdict::DoorDisabled(clause) => (clause, words::verdict(judged, door)),
-            Verdict::NothingToSpoil if same_number => {
-                (Clause::Seq2, format!("the sequence begins there, but not over {}", hit.protocol))
+            (Verdict::NothingToSpoil, None, Sequences::Fixed(sequence))
+                if sequence.ports().iter().any(|port| words::is(hit, *port)) =>
+            {
+                (Clause::Seq1, format!("the sequence begins with {}, which did not come before", sequence.first()))
             }
-            Verdict::NothingToSpoil => match &door.sequences {
-                Sequences::Fixed(sequence) if sequence.ports().iter().any(|port| words::is(hit, *port)) => {
-                    (Clause::Seq1, format!("the sequence begins with {}, which did not come before", sequence.first()))
-                }
-                Sequences::Fixed(_) | Sequences::OneTime(_) => return,
-            },
             _ => return,
         };
-        self.add((hit.source, Some(judged.door)), clause, why, number, hit);
+        let unknown = verdict == Verdict::Elsewhere && door.target.is_none();
+        let hint =
+            unknown.then(|| format!("if the host that captured has the address {0}, say --local {0}", hit.destination));
+        let example = Example { packet: number, words: words::port(hit), count: 1 };
+        self.add(hit.source, Some(judged.door), Reason { clause, why, hint, example });
     }
 
-    fn add(&mut self, key: (IpAddr, Option<u32>), clause: Clause, why: String, number: u64, hit: &Hit) {
+    fn add(&mut self, source: IpAddr, door: Option<u32>, reason: Reason) {
+        let key = (source, door);
         if self.knockers.len() >= MOST_REMEMBERED && !self.knockers.contains_key(&key) {
             return;
         }
         let reasons = self.knockers.entry(key).or_default();
-        match reasons.iter_mut().find(|reason| reason.why == why) {
-            Some(reason) => reason.example.count += 1,
-            // Each kind of failure has one wording or a few: a source cannot make up more by itself than flags exist.
-            None => {
-                let example = Example { packet: number, words: words::port(hit), count: 1 };
-                reasons.push(Reason { clause, why, example });
-            }
+        let room = reasons.len() < MOST_REASONS;
+        match reasons.iter_mut().find(|known| known.why == reason.why) {
+            Some(known) => known.example.count += 1,
+            None if room => reasons.push(reason),
+            None => {}
         }
     }
 
@@ -139,12 +146,15 @@ impl Vain {
             let bold = bold();
             let at = door.map_or_else(String::new, |(_, name)| format!(" at {name}"));
             writeln!(out, "{bold}{source}{at}{bold:#}: never reached stage 1")?;
-            for Reason { clause, why, example } in reasons {
+            for Reason { clause, why, hint, example } in reasons {
                 let Example { packet, words: port, count } = example;
                 let others = if *count > 1 { format!(" (and {} more)", count - 1) } else { String::new() };
                 let line = format!("packet #{packet}{others} hit {port} but did not count ({clause}): {why}");
                 words::wrapped(out, 4, &line)?;
                 cited.cite(out, 4, *clause)?;
+                if let Some(hint) = hint {
+                    words::wrapped(out, 4, &format!("hint: {hint}"))?;
+                }
             }
         }
         if more > 0 {

@@ -59,8 +59,9 @@ pub(super) fn unseen(why: &Unseen) -> String {
     }
 }
 
-/// What the user can do about a knock that `hit` spoiled, where that is plain: `expected` was next.
-pub(super) fn hint(hit: &Hit, door: &Door, stage: u8, expected: Option<Port>) -> Option<String> {
+/// What the user can do about a knock at `stage` that `hit` spoiled, where that is plain: `expected` was due, and came
+/// after it if `late`.
+pub(super) fn hint(hit: &Hit, door: &Door, stage: u8, expected: Option<Port>, late: bool) -> Option<String> {
     const SYN: u8 = 0x02;
     const ACK: u8 = 0x10;
     let flags = hit.flags.0;
@@ -75,16 +76,21 @@ pub(super) fn hint(hit: &Hit, door: &Door, stage: u8, expected: Option<Port>) ->
                       ignores such answers (FLAGS-4)";
         return Some(advice.to_owned());
     }
-    if expected.is_some_and(|port| port.number.get() == hit.port && port.protocol != hit.protocol) {
+    let expected = expected?;
+    if expected.number.get() == hit.port && expected.protocol != hit.protocol {
         return Some(format!("the right port over the wrong protocol, {} (SEQ-2)", hit.protocol));
     }
     let Sequences::Fixed(sequence) = &door.sequences else { return None };
     if is(hit, sequence.first()) {
         return Some("it hit the first port again, so a new knock began with it (SEQ-4)".to_owned());
     }
-    let later = sequence.ports().iter().skip(usize::from(stage) + 1).any(|port| is(hit, *port));
-    let passed_over = expected.filter(|_| later)?;
-    Some(format!("the sequence has {} after {passed_over}: did the packet to {passed_over} get lost?", hit.port))
+    let comes_later = sequence.ports().iter().skip(usize::from(stage) + 1).any(|port| is(hit, *port));
+    let passed_over = format!("in the sequence {} comes after {expected}", port(hit));
+    match (comes_later, late) {
+        (false, _) => None,
+        (true, false) => Some(format!("{passed_over}: did the packet to {expected} get lost?")),
+        (true, true) => Some(format!("{passed_over}: one packet overtook the other; `knock -d` waits between them")),
+    }
 }
 
 /// Whether `hit` is one on `port`.

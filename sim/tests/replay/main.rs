@@ -2,6 +2,11 @@
 #![forbid(unsafe_code)]
 
 mod captures;
+mod command_line;
 mod decisions;
+mod errors;
 mod json;
+mod mutated;
+mod stories;
+mod streams;
 mod support;

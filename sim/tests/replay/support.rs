@@ -12,28 +12,28 @@ use knocksim::capture::PcapWriter;
 use tempfile::TempDir;
 
 /// Link type: packets begin with the IP header.
-pub const RAW: u16 = 101;
+pub(crate) const RAW: u16 = 101;
 
 /// 2026-11-22 00:00:00 UTC, when the packets of these tests begin, in seconds since the epoch.
-pub const START: u64 = 1_795_305_600;
+pub(crate) const START: u64 = 1_795_305_600;
 
 /// The knocking client of most tests.
-pub const CLIENT: &str = "192.0.2.7";
+pub(crate) const CLIENT: &str = "192.0.2.7";
 
 /// The host that captures.
-pub const SERVER: &str = "192.0.2.1";
+pub(crate) const SERVER: &str = "192.0.2.1";
 
 /// A door of three ports that counts SYNs only.
-pub const DOOR: &str =
+pub(crate) const DOOR: &str =
     "[ssh]\n  Sequence = 7000,9000,8000\n  Seq_Timeout = 5\n  TCPFlags = syn,!ack\n  Command = open %IP%\n";
 
 /// The folder with the committed captures.
-pub fn folder() -> PathBuf {
+pub(crate) fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../captures")
 }
 
 /// The committed captures, by name.
-pub fn captures() -> Vec<PathBuf> {
+pub(crate) fn captures() -> Vec<PathBuf> {
     let is_capture = |path: &PathBuf| {
         let name = path.to_string_lossy();
         [".pcap", ".pcapng", ".pcap.gz"].iter().any(|ending| name.ends_with(ending))
@@ -45,11 +45,11 @@ pub fn captures() -> Vec<PathBuf> {
 }
 
 /// A packet of a made-up capture: how many milliseconds after [`START`], and its bytes from the IP header on.
-pub type Packet = (u64, Vec<u8>);
+pub(crate) type Packet = (u64, Vec<u8>);
 
 /// A TCP segment with these flags from [`CLIENT`] to `port` of [`SERVER`]. Its source port is the port plus 1, its
 /// sequence number `at`, so that two of them at one moment are the same packet.
-pub fn tcp(at: u64, port: u16, flags: &str) -> Packet {
+pub(crate) fn tcp(at: u64, port: u16, flags: &str) -> Packet {
     let sequence = u32::try_from(at).unwrap();
     let mut builder = PacketBuilder::ipv4(octets(CLIENT), octets(SERVER), 64).tcp(port + 1, port, sequence, 1024);
     for flag in flags.split(',') {
@@ -67,19 +67,19 @@ pub fn tcp(at: u64, port: u16, flags: &str) -> Packet {
 }
 
 /// A SYN as [`tcp`] makes it.
-pub fn syn(at: u64, port: u16) -> Packet {
+pub(crate) fn syn(at: u64, port: u16) -> Packet {
     tcp(at, port, "syn")
 }
 
 /// A UDP datagram from [`CLIENT`] to `port` of [`SERVER`].
-pub fn udp(at: u64, port: u16) -> Packet {
+pub(crate) fn udp(at: u64, port: u16) -> Packet {
     let mut bytes = Vec::new();
     PacketBuilder::ipv4(octets(CLIENT), octets(SERVER), 64).udp(port + 1, port).write(&mut bytes, b"x").unwrap();
     (at, bytes)
 }
 
 /// A SYN over IPv6 from 2001:db8::7 to `port` of 2001:db8::1.
-pub fn syn6(at: u64, port: u16) -> Packet {
+pub(crate) fn syn6(at: u64, port: u16) -> Packet {
     let address = |last: u8| [0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, last];
     let mut bytes = Vec::new();
     let builder = PacketBuilder::ipv6(address(7), address(1), 64).tcp(port + 1, port, u32::try_from(at).unwrap(), 1024);
@@ -88,13 +88,13 @@ pub fn syn6(at: u64, port: u16) -> Packet {
 }
 
 /// The same packet from another IPv4 source; checksums are not looked at (LISTEN-6).
-pub fn from(source: &str, (at, mut bytes): Packet) -> Packet {
+pub(crate) fn from(source: &str, (at, mut bytes): Packet) -> Packet {
     bytes[12..16].copy_from_slice(&octets(source));
     (at, bytes)
 }
 
 /// The same packet to another IPv4 destination.
-pub fn to(destination: &str, (at, mut bytes): Packet) -> Packet {
+pub(crate) fn to(destination: &str, (at, mut bytes): Packet) -> Packet {
     bytes[16..20].copy_from_slice(&octets(destination));
     (at, bytes)
 }
@@ -104,12 +104,12 @@ fn octets(address: &str) -> [u8; 4] {
 }
 
 /// A capture of these packets, with stamps in microseconds.
-pub fn pcap(packets: &[Packet]) -> Vec<u8> {
+pub(crate) fn pcap(packets: &[Packet]) -> Vec<u8> {
     pcap_of(RAW, false, packets)
 }
 
 /// A capture of these packets with this link type and resolution.
-pub fn pcap_of(link: u16, nanos: bool, packets: &[Packet]) -> Vec<u8> {
+pub(crate) fn pcap_of(link: u16, nanos: bool, packets: &[Packet]) -> Vec<u8> {
     let mut writer = PcapWriter::new(Vec::new(), link, nanos).unwrap();
     for (at, bytes) in packets {
         let at = Instant::from_nanos(START * 1_000_000_000 + at * 1_000_000);
@@ -119,41 +119,41 @@ pub fn pcap_of(link: u16, nanos: bool, packets: &[Packet]) -> Vec<u8> {
 }
 
 /// The three right hits of [`DOOR`], half a second apart.
-pub fn knock() -> Vec<u8> {
+pub(crate) fn knock() -> Vec<u8> {
     pcap(&[syn(0, 7000), syn(500, 9000), syn(1000, 8000)])
 }
 
 /// A folder that goes away with the test.
-pub struct Scene(TempDir);
+pub(crate) struct Scene(TempDir);
 
 impl Scene {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(TempDir::new().unwrap())
     }
 
     /// A folder with `a.pcap` of these bytes and `a.conf` of [`DOOR`].
-    pub fn with_capture(bytes: &[u8]) -> Self {
+    pub(crate) fn with_capture(bytes: &[u8]) -> Self {
         Self::new().file("a.pcap", bytes).file("a.conf", DOOR)
     }
 
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.0.path()
     }
 
     /// Writes a file, and its folder if there is none.
-    pub fn file(self, name: &str, bytes: impl AsRef<[u8]>) -> Self {
+    pub(crate) fn file(self, name: &str, bytes: impl AsRef<[u8]>) -> Self {
         let path = self.path().join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, bytes).unwrap();
         self
     }
 
-    pub fn read(&self, name: &str) -> Vec<u8> {
+    pub(crate) fn read(&self, name: &str) -> Vec<u8> {
         fs::read(self.path().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
     }
 
     /// `knocksim` in this folder, not yet run.
-    pub fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_knocksim"));
         command.args(arguments).current_dir(self.path()).stdin(Stdio::null());
         for variable in ["CLICOLOR", "CLICOLOR_FORCE", "NO_COLOR", "COLUMNS"] {
@@ -163,18 +163,25 @@ impl Scene {
     }
 
     /// Runs `knocksim replay` here.
-    pub fn replay(&self, arguments: &[&str]) -> Ran {
+    pub(crate) fn replay(&self, arguments: &[&str]) -> Ran {
         let arguments: Vec<&str> = ["replay"].iter().chain(arguments).copied().collect();
         Ran::from(self.command(&arguments).output().unwrap())
     }
 }
 
+/// Runs `knocksim replay` where the captures are called `captures/NAME`.
+pub(crate) fn replay_committed(arguments: &[&str]) -> Ran {
+    let arguments: Vec<&str> = ["replay"].iter().chain(arguments).copied().collect();
+    let mut command = Scene::new().command(&arguments);
+    Ran::from(command.current_dir(folder().join("..")).output().unwrap())
+}
+
 /// What a run left behind.
 #[derive(Debug)]
-pub struct Ran {
-    pub status: i32,
-    pub out: String,
-    pub err: String,
+pub(crate) struct Ran {
+    pub(crate) status: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 impl From<Output> for Ran {
@@ -190,13 +197,13 @@ impl From<Output> for Ran {
 impl Ran {
     /// Standard output of a run without complaints.
     #[track_caller]
-    pub fn ok(self) -> String {
+    pub(crate) fn ok(self) -> String {
         assert_eq!((self.status, self.err.as_str()), (0, ""), "{}", self.out);
         self.out
     }
 
     /// Both streams and the status, to be read by people.
-    pub fn picture(&self) -> String {
+    pub(crate) fn picture(&self) -> String {
         let Self { status, out, err } = self;
         format!("{out}--- standard error\n{err}--- status {status}\n")
     }
@@ -212,7 +219,7 @@ fn without_rate(text: &str) -> String {
 }
 
 /// The lines of `--json` in few words: packet, seconds since [`START`], event, source, door, knock, then the event's own.
-pub fn decisions(json: &str) -> Vec<String> {
+pub(crate) fn decisions(json: &str) -> Vec<String> {
     json.lines().map(|line| brief(&serde_json::from_str(line).unwrap())).collect()
 }
 
