@@ -42,6 +42,7 @@ fn wire(c: &mut Criterion) {
     {
         let capture = capture(kind);
         let interesting = ports();
+        assert_eq!(count_hits(&capture), if matches!(kind, Kind::Icmp6) { 0 } else { PACKETS }, "{name}");
         let mut group = c.benchmark_group(format!("wire/{name}"));
         group.throughput(Throughput::Elements(PACKETS as u64));
         group.sample_size(20).warm_up_time(Duration::from_millis(300)).measurement_time(Duration::from_secs(1));

@@ -1,1 +1,2 @@
 //! Seeded inputs for the benches.
+#![forbid(unsafe_code)]

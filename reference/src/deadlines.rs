@@ -48,3 +48,41 @@ impl Deadlines {
         (due != Instant::MAX).then_some((due, winner))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::{collection::vec, option, prelude::*};
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn the_earliest_of_a_map_is_the_earliest(
+            entrants in 1..20_u32,
+            changes in vec((any::<prop::sample::Index>(), option::weighted(0.7, 0..8_u64)), 0..60),
+        ) {
+            let mut deadlines = Deadlines::new(entrants as usize);
+            let mut naive = BTreeMap::new();
+            for (entrant, due) in changes {
+                let entrant = u32::try_from(entrant.index(entrants as usize)).expect("an entrant");
+                let due = due.map(Instant::from_nanos);
+                deadlines.set(entrant, due);
+                match due {
+                    Some(due) => naive.insert(entrant, due),
+                    None => naive.remove(&entrant),
+                };
+                prop_assert_eq!(deadlines.earliest(), naive.iter().map(|(entrant, due)| (*due, *entrant)).min());
+            }
+        }
+    }
+
+    #[test]
+    fn nobody_has_no_deadline_and_the_end_of_the_clock_is_none() {
+        assert_eq!(Deadlines::new(0).earliest(), None);
+        let mut deadlines = Deadlines::new(3);
+        deadlines.set(1, Some(Instant::MAX));
+        assert_eq!(deadlines.earliest(), None);
+    }
+}

@@ -10,7 +10,11 @@ mod setup;
 use std::{collections::VecDeque, fmt, time::Duration};
 
 pub use self::setup::{Doors, Limits, LoadError, Local, Locals, NotAClient, OneTimeFile, Setup};
-use self::{door::Door, first::FirstPorts, setup::Addresses};
+use self::{
+    door::{Door, InFlight, Trigger},
+    first::FirstPorts,
+    setup::Addresses,
+};
 use crate::{
     clause::Clause,
     deadlines::Deadlines,
@@ -207,6 +211,8 @@ pub struct Engine {
     crowded: Burst,
     busy: Burst,
     quitting: bool,
+    /// Marks that are being written for doors that a reload took away.
+    orphans: Vec<InFlight>,
     out: VecDeque<Effect>,
     /// Doors to be judged for the hit at hand, with the source's knock there; kept for its memory.
     candidates: Vec<(u32, Option<KnockId>)>,
@@ -218,7 +224,7 @@ impl Engine {
     #[must_use]
     pub fn start(setup: Setup) -> (Self, Vec<Effect>) {
         let Setup { doors, locals, limits, only_v4, seed } = setup;
-        let limits = Limits { knocks: limits.knocks.max(1), ..limits };
+        let limits = Limits { knocks: limits.knocks.max(1), waiting_starts: limits.waiting_starts.max(1), ..limits };
         let mut out = VecDeque::new();
         let doors = Door::all(doors, |event| out.push_back(Effect::Log(event)));
         let mut engine = Self {
@@ -239,6 +245,7 @@ impl Engine {
             crowded: Burst::default(),
             busy: Burst::default(),
             quitting: false,
+            orphans: Vec::new(),
             out,
             candidates: Vec::new(),
         };
@@ -488,8 +495,11 @@ impl Engine {
             Input::Quit if !self.quitting => {
                 self.quitting = true;
                 self.log(Event::ShuttingDown);
+                // What is half-finished ends with the daemon: it neither opens nor times out any more.
+                self.deadlines = Deadlines::new(self.doors.len());
                 // A knock whose mark is not known to be written has not opened and never will.
-                self.doors.iter_mut().for_each(|door| door.triggers.clear());
+                let waiting = self.doors.iter_mut().flat_map(|door| std::mem::take(&mut door.triggers)).collect();
+                self.discard_waiting(waiting, Clause::Proc4);
                 self.jobs.close();
                 self.run_commands();
             }
@@ -510,8 +520,8 @@ impl Engine {
     }
 
     fn spent(&mut self, spend: SpendId, result: Result<(), String>) {
-        let waits = |door: &Door| door.triggers.front().is_some_and(|trigger| trigger.id == spend);
-        let Some(index) = self.doors.iter().position(waits) else { return };
+        self.orphans.retain(|mark| mark.id != spend);
+        let Some(index) = self.doors.iter().position(|door| door.asks(spend)) else { return };
         let Some(trigger) = self.doors[index].triggers.pop_front() else { return };
         let door = trigger.who.door.clone();
         let by = Some((trigger.who.source, trigger.who.knock));
@@ -528,14 +538,7 @@ impl Engine {
                 self.first = first_ports(&self.doors);
                 self.log(Event::Disabled { door: door.clone(), by, failure: Some(why) });
                 self.discard_all(door.index, Clause::Once6);
-                for trigger in waiting {
-                    self.log(Event::Discarded {
-                        who: trigger.who,
-                        stage: trigger.stage,
-                        clause: Clause::Once6,
-                        hit: None,
-                    });
-                }
+                self.discard_waiting(waiting, Clause::Once6);
             }
         }
     }
@@ -575,6 +578,13 @@ impl Engine {
     fn discard_all(&mut self, door: u32, clause: Clause) {
         while let Some((_, id)) = self.knocks.oldest_at(door) {
             self.discard(id, clause, None);
+        }
+    }
+
+    /// Completed knocks that waited for their mark will not open.
+    fn discard_waiting(&mut self, waiting: VecDeque<Trigger>, clause: Clause) {
+        for Trigger { who, stage, .. } in waiting {
+            self.log(Event::Discarded { who, stage, clause, hit: None });
         }
     }
 

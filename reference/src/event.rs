@@ -143,6 +143,11 @@ pub enum Event {
         /// The bound.
         bound: usize,
     },
+    /// So many `Stage 1` and timeout lines of a second were left out (LOG-4); see [`crate::log_limit`].
+    LeftOut {
+        /// How many.
+        count: u64,
+    },
     /// The daemon is listening.
     StartingUp {
         /// The interface, as named.
@@ -245,6 +250,8 @@ impl fmt::Display for Message<'_> {
                 write!(f, "more than {bound} unfinished knocks: dropping the oldest of the lowest stage")
             }
             Event::Busy { bound } => write!(f, "more than {bound} commands waiting: further knocks do not open"),
+            Event::LeftOut { count: 1 } => f.write_str("1 message left out"),
+            Event::LeftOut { count } => write!(f, "{count} messages left out"),
             Event::StartingUp { interface } => write!(f, "starting up, listening on {interface}"),
             Event::ShuttingDown => f.write_str("shutting down"),
             Event::Rereading { file } => write!(f, "re-reading config file: {file}"),

@@ -229,3 +229,38 @@ pub fn substitute(template: &[u8], source: IpAddr) -> Arc<[u8]> {
     command.extend_from_slice(rest);
     command.into()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::{collection::vec, prelude::*, sample::select};
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_text_is_substituted_as_any_replacement_is(
+            parts in vec(select(vec!["%IP%", "%", "IP", "IP%", "%ip%", " ", "é", "iptables -s "]), 0..12),
+            source in any::<IpAddr>(),
+        ) {
+            let template = parts.concat();
+            let expected = template.replace("%IP%", &source.to_string());
+            prop_assert_eq!(&*substitute(template.as_bytes(), source), expected.as_bytes());
+        }
+
+        #[test]
+        fn bytes_of_any_kind_come_through_around_an_address(before in vec(any::<u8>(), 0..40), after in vec(any::<u8>(), 0..40)) {
+            // Without a percent sign neither side can take part in a place of its own.
+            let clean = |bytes: &[u8]| -> Vec<u8> { bytes.iter().map(|byte| if *byte == b'%' { 0xff } else { *byte }).collect() };
+            let (before, after) = (clean(&before), clean(&after));
+            let template = [&before[..], b"%IP%", &after].concat();
+            let expected = [&before[..], b"2001:db8::7", &after].concat();
+            prop_assert_eq!(&*substitute(&template, "2001:db8:0:0::7".parse().expect("an address")), &expected[..]);
+        }
+    }
+
+    #[test]
+    fn one_percent_sign_serves_one_place() {
+        assert_eq!(&*substitute(b"%IP%IP%", [10, 0, 0, 7].into()), b"10.0.0.7IP%");
+        assert_eq!(&*substitute(b"%%IP%%", [10, 0, 0, 7].into()), b"%10.0.0.7%");
+    }
+}

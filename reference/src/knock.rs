@@ -1,7 +1,7 @@
 //! One source's progress through one door, and the rules that move it (SEQ, FLAGS).
 //!
-//! Nothing here keeps state: [`Rules`] is what a door demands at present, and [`Rules::judge`] is the whole decision
-//! about one hit. The engine carries it out.
+//! Nothing here keeps state: `Rules` is what a door demands at present, and its `judge` is the whole decision about one
+//! hit. The engine carries it out.
 
 use std::net::IpAddr;
 

@@ -433,3 +433,6 @@ fn unlink(slots: &mut [Slot], lane: usize, list: &mut List, id: u32) {
         slots[next as usize].links[lane].previous = previous;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -112,3 +112,6 @@ pub fn mark(text: &mut [u8], offset: u64) -> bool {
     let byte = usize::try_from(offset).ok().and_then(|offset| text.get_mut(offset));
     byte.map(|byte| *byte = MARK).is_some()
 }
+
+#[cfg(test)]
+mod tests;

@@ -181,7 +181,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases * 32, ..ProptestConfig::default() })]
+        #![proptest_config(ProptestConfig::with_cases(8192))]
 
         /// Bytes that the short way looks at are changed, whole or by a bit, the frame is cut and its length shifted.
         #[test]

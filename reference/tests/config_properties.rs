@@ -133,6 +133,14 @@ proptest! {
     }
 }
 
+/// Where a text ends in what is a line's end elsewhere, the place at its end still lies in the picture.
+#[test]
+fn a_text_of_carriage_returns_has_its_picture() {
+    for text in ["\r", "\r\r", "\0\r\r", "\r\n\r", "[options]\r\n\r\r\n\r"] {
+        check(text.as_bytes()).expect(text);
+    }
+}
+
 /// More ports than one `Ignore_Ports` may list come back too.
 #[test]
 fn many_ignored_ports_come_back() {

@@ -168,7 +168,9 @@ impl Shown {
         let before = ellipsis(from > line_start).to_owned() + &part(from..start);
         let marked = part(start..end);
         let place = before.len()..before.len() + marked.len();
-        let text = before + &marked + &part(end..to) + ellipsis(to < line_end);
-        Self { text: text.trim_end_matches('\r').to_owned(), marked: place, whole }
+        let mut text = before + &marked + &part(end..to) + ellipsis(to < line_end);
+        // The carriage return of a line's end is not shown, unless it is what is marked.
+        text.truncate(text.trim_end_matches('\r').len().max(place.end));
+        Self { text, marked: place, whole }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, net::IpAddr, sync::Arc};
 
-use super::{Doors, SpendId, door_index};
+use super::{Doors, OneTimeFile, SpendId, door_index};
 use crate::{
     clause::Clause,
     config,
@@ -27,6 +27,26 @@ pub(super) struct Door {
 pub(super) struct File {
     lines: OneTime,
     line: Option<Line>,
+    identity: String,
+    /// The lines whose marks were being written when the text was read.
+    spent: Vec<u64>,
+}
+
+/// A mark that is being written.
+#[derive(Debug)]
+pub(super) struct InFlight {
+    pub(super) id: SpendId,
+    /// The file's path as written, and what makes it this file.
+    file: (Vec<u8>, String),
+    offset: u64,
+}
+
+impl InFlight {
+    /// The offset of the marked line if the file at `path` is the one, whatever path led to it. A file that took the
+    /// place of another is the same to be safe: most of its lines are.
+    pub(super) fn offset_in(&self, path: &[u8], file: &OneTimeFile) -> Option<u64> {
+        (self.file.0 == path || self.file.1 == file.identity).then_some(self.offset)
+    }
 }
 
 /// A completed knock whose line is to be spent before the door opens (ONCE-6).
@@ -42,29 +62,30 @@ pub(super) struct Trigger {
 impl Door {
     /// The doors of a configuration, with their first sequences; `log` hears what there is to say of their files.
     pub(super) fn all(doors: Doors, mut log: impl FnMut(Event)) -> Vec<Self> {
-        let Doors { config, texts } = doors;
-        let pairs = config.doors.into_iter().zip(texts).enumerate();
-        pairs.map(|(index, (config, text))| Self::new(door_index(index), config, text, &[], &mut log)).collect()
+        let Doors { config, files } = doors;
+        let pairs = config.doors.into_iter().zip(files).enumerate();
+        pairs.map(|(index, (config, file))| Self::new(door_index(index), config, file, Vec::new(), &mut log)).collect()
     }
 
     /// One door; the lines at the offsets `spent` are being marked and are passed over.
     pub(super) fn new(
         index: u32,
         config: config::Door,
-        text: Option<Vec<u8>>,
-        spent: &[u64],
+        file: Option<OneTimeFile>,
+        spent: Vec<u64>,
         log: &mut impl FnMut(Event),
     ) -> Self {
         let config = Arc::new(config);
         let mut one_time = None;
-        let sequence = match (&config.sequences, text) {
+        let sequence = match (&config.sequences, file) {
             (config::Sequences::Fixed(sequence), _) => Ok(sequence.clone()),
-            (config::Sequences::OneTime(_), text) => {
+            (config::Sequences::OneTime(_), file) => {
                 let door = DoorRef { index, config: config.clone() };
-                let mut lines = OneTime::new(text.unwrap_or_default());
-                let line = next_line(&mut lines, &door, spent, log);
+                let OneTimeFile { text, identity } = file.unwrap_or_default();
+                let mut lines = OneTime::new(text);
+                let line = next_line(&mut lines, &door, &spent, log);
                 let sequence = line.as_ref().map(|line| line.sequence.clone()).ok_or(Clause::Once7);
-                one_time = Some(File { lines, line });
+                one_time = Some(File { lines, line, identity, spent });
                 if sequence.is_err() {
                     log(Event::Disabled { door, by: None, failure: None });
                 }
@@ -79,15 +100,27 @@ impl Door {
     /// and what was passed over.
     pub(super) fn trigger(&mut self, id: SpendId, who: Who) -> (bool, Vec<Event>) {
         let mut events = Vec::new();
-        let Some(File { lines, line }) = &mut self.one_time else { return (false, events) };
+        let Some(File { lines, line, spent, .. }) = &mut self.one_time else { return (false, events) };
         let Some(used) = line.take() else { return (false, events) };
-        *line = next_line(lines, &who.door, &[], &mut |event| events.push(event));
+        *line = next_line(lines, &who.door, spent, &mut |event| events.push(event));
         let next = line.as_ref().map(|line| line.sequence.clone()).ok_or(Clause::Once7);
         let takes_last_line = next.is_err();
         self.rules.set_sequence(next);
         let stage = u8::try_from(used.sequence.ports().len()).unwrap_or(u8::MAX);
         self.triggers.push_back(Trigger { id, who, offset: used.offset, stage, takes_last_line });
         (self.triggers.len() == 1, events)
+    }
+
+    /// The mark that was asked for and not answered.
+    pub(super) fn in_flight(&self) -> Option<InFlight> {
+        let (trigger, file) = (self.triggers.front()?, self.one_time.as_ref()?);
+        let path = trigger.who.door.file().to_vec();
+        Some(InFlight { id: trigger.id, file: (path, file.identity.clone()), offset: trigger.offset })
+    }
+
+    /// Whether this is the mark that it waits for.
+    pub(super) fn asks(&self, spend: SpendId) -> bool {
+        self.triggers.front().is_some_and(|trigger| trigger.id == spend)
     }
 
     /// Takes the sequence away, for the reason that `clause` gives; gives the knocks that waited.

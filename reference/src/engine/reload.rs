@@ -8,15 +8,18 @@ use crate::{clause::Clause, config::Sequences, deadlines::Deadlines, event::Even
 impl Engine {
     /// Replaces the doors. Knocks survive at doors that are the same: name, place among its namesakes, directives and
     /// present sequence. Commands that run or are due stay as they are, and so do knocks that wait for their mark, if
-    /// their door keeps its file.
+    /// their door keeps its file; else they are discarded. A line whose mark is being written is passed over at whatever door
+    /// has its file now.
     pub(super) fn reload(&mut self, new: Doors) {
-        let Doors { config, texts } = new;
+        let Doors { config, files } = new;
         let mut partners = Partners::new(&self.doors);
         let mut places = vec![None; self.doors.len()];
         let mut unchanged = vec![None; self.doors.len()];
         let mut doors = Vec::with_capacity(config.doors.len());
         let mut events = Vec::new();
-        for (index, (config, text)) in config.doors.into_iter().zip(texts).enumerate() {
+        let mut in_flight = std::mem::take(&mut self.orphans);
+        in_flight.extend(self.doors.iter().filter_map(Door::in_flight));
+        for (index, (config, file)) in config.doors.into_iter().zip(files).enumerate() {
             let index = door_index(index);
             let partner = partners.take(&config.name);
             let keeps_file = |old: &usize| {
@@ -26,8 +29,11 @@ impl Engine {
             let waiting = partner.filter(keeps_file).map(|old| std::mem::take(&mut self.doors[old].triggers));
             let waiting = waiting.unwrap_or_default();
             // The text may have been read before these marks were written.
-            let spent: Vec<u64> = waiting.iter().map(|trigger| trigger.offset).collect();
-            let mut door = Door::new(index, config, text, &spent, &mut |event| events.push(event));
+            let mut spent: Vec<u64> = waiting.iter().map(|trigger| trigger.offset).collect();
+            if let (Sequences::OneTime(path), Some(file)) = (&config.sequences, &file) {
+                spent.extend(in_flight.iter().filter_map(|mark| mark.offset_in(path, file)));
+            }
+            let mut door = Door::new(index, config, file, spent, &mut |event| events.push(event));
             door.triggers = waiting;
             for trigger in &mut door.triggers {
                 trigger.who.door.index = index;
@@ -46,7 +52,11 @@ impl Engine {
             if place.is_none() {
                 self.discard_all(door_index(old), Clause::Proc3);
             }
+            let waiting = std::mem::take(&mut self.doors[old].triggers);
+            self.discard_waiting(waiting, Clause::Proc3);
         }
+        in_flight.retain(|mark| !doors.iter().any(|door| door.asks(mark.id)));
+        self.orphans = in_flight;
         self.knocks.renumber(&unchanged, doors.len());
         self.repeats.renumber(&unchanged);
         self.jobs.renumber(&places);

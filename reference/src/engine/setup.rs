@@ -35,7 +35,7 @@ pub struct Limits {
     pub knocks: usize,
     /// Commands that run at once, at least 1 (CMD-8).
     pub running_commands: usize,
-    /// Start commands that wait for a place (CMD-8).
+    /// Start commands that wait for a place, at least 1, since each passes through the queue (CMD-8).
     pub waiting_starts: usize,
 }
 
@@ -49,12 +49,12 @@ impl Default for Limits {
 #[derive(Clone, Debug)]
 pub struct Doors {
     pub(super) config: Config,
-    /// For each door the text of its file, if it has one.
-    pub(super) texts: Vec<Option<Vec<u8>>>,
+    /// For each door its file, if it has one.
+    pub(super) files: Vec<Option<OneTimeFile>>,
 }
 
 /// A one-time file as its reader found it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct OneTimeFile {
     /// All its bytes.
     pub text: Vec<u8>,
@@ -124,25 +124,25 @@ impl Doors {
     ) -> Result<Self, Vec<LoadError<E>>> {
         let mut errors = Vec::new();
         let mut owners = BTreeMap::new();
-        let mut texts = Vec::with_capacity(config.doors.len());
+        let mut files = Vec::with_capacity(config.doors.len());
         for door in &config.doors {
             let Sequences::OneTime(path) = &door.sequences else {
-                texts.push(None);
+                files.push(None);
                 continue;
             };
             let name = door.name.clone();
             let file = String::from_utf8_lossy(path).into_owned();
             match read(path) {
                 Ok(found) => {
-                    if let Some(with) = owners.insert(found.identity, name.clone()) {
+                    if let Some(with) = owners.insert(found.identity.clone(), name.clone()) {
                         errors.push(LoadError::Shared { door: name, file, with });
                     }
-                    texts.push(Some(found.text));
+                    files.push(Some(found));
                 }
                 Err(error) => errors.push(LoadError::Unreadable { door: name, file, error }),
             }
         }
-        if errors.is_empty() { Ok(Self { config, texts }) } else { Err(errors) }
+        if errors.is_empty() { Ok(Self { config, files }) } else { Err(errors) }
     }
 
     /// The configuration.
@@ -153,7 +153,7 @@ impl Doors {
 
     /// For each door, in order, the text of its one-time file.
     pub fn texts(&self) -> impl Iterator<Item = Option<&[u8]>> {
-        self.texts.iter().map(Option::as_deref)
+        self.files.iter().map(|file| file.as_ref().map(|file| file.text.as_slice()))
     }
 }
 

@@ -5,7 +5,7 @@ use super::{Field, Frame, Header, Limit, NoHit};
 /// The rest of a frame from some header on: how long it is on the wire, and what of it was captured.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rest<'a> {
-    /// The captured bytes, at most `wire` of them.
+    /// The captured bytes. Those beyond `wire` are padding, which no method lets through.
     bytes: &'a [u8],
     /// The length on the wire in bytes.
     wire: usize,
@@ -17,8 +17,7 @@ impl<'a> Rest<'a> {
     /// The whole frame. Its end is the original length, whatever the capture holds beyond it.
     #[inline]
     pub(super) fn of_frame(frame: Frame<'a>) -> Self {
-        let bytes = frame.bytes.get(..frame.original_len).unwrap_or(frame.bytes);
-        Self { bytes, wire: frame.original_len, limit: Limit::Frame }
+        Self { bytes: frame.bytes, wire: frame.original_len, limit: Limit::Frame }
     }
 
     /// The first `N` bytes, which `header` needs.
@@ -51,7 +50,7 @@ impl<'a> Rest<'a> {
     #[inline]
     pub(super) fn narrow(self, field: Field, length: u16, limit: Limit) -> Result<Self, NoHit> {
         let wire = self.holds(field, length)?;
-        Ok(Self { bytes: self.bytes.get(..wire).unwrap_or(self.bytes), wire, limit })
+        Ok(Self { bytes: self.bytes, wire, limit })
     }
 
     /// `length` again, if that many bytes are there on the wire as `field` claims.

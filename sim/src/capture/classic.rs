@@ -11,7 +11,7 @@ use knockd::{
 use super::{
     MAX_CAPTURED, Record, Visit,
     fault::{Part, Problem},
-    format::{self, Step, Stop},
+    format::{Step, Stop},
 };
 
 const MICROSECONDS: u32 = 0xa1b2_c3d4;
@@ -24,7 +24,6 @@ pub(super) struct Classic {
     /// Nanoseconds in one unit of a stamp's fraction: 1000 or 1.
     unit: u64,
     link: Link,
-    loopback: bool,
     next: u64,
 }
 
@@ -59,8 +58,8 @@ impl Classic {
             return Err(Problem::Version { format: "pcap", major, minor });
         }
         // The upper half of the field tells of frame check sequences, which are trailing bytes like any others.
-        let (link, loopback) = format::link(network).ok_or(Problem::LinkType { number: network, interface: None })?;
-        Ok(Self { big_endian, unit, link, loopback, next: 1 })
+        let link = Link::from_linktype(network).ok_or(Problem::LinkType { number: network, interface: None })?;
+        Ok(Self { big_endian, unit, link, next: 1 })
     }
 
     pub(super) fn fine(&self) -> bool {
@@ -83,7 +82,8 @@ impl Classic {
 
     #[inline]
     fn walk_as<V: Visit, const BIG: bool>(&mut self, window: &[u8], base: u64, enough: usize, visit: &mut V) -> Step {
-        let Self { unit, link, loopback, next: mut number, .. } = *self;
+        let Self { unit, link, next: mut number, .. } = *self;
+        let loopback = link == Link::Null;
         let fine = self.fine();
         let mut rest = window;
         let stop = loop {

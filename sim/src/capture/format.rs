@@ -1,7 +1,5 @@
 //! Which format a capture has, by its first bytes, and one way to walk either.
 
-use knockd::wire::Link;
-
 use super::{
     Visit,
     classic::Classic,
@@ -92,21 +90,9 @@ pub(super) fn is_gzip(bytes: &[u8]) -> bool {
     bytes.starts_with(&[0x1f, 0x8b])
 }
 
-/// What [`link`] knows, for a person.
+/// What [`knockd::wire::Link::from_linktype`] knows, for a person.
 pub(super) const SUPPORTED_LINKS: &str = "Ethernet (1), raw IP (12, 14, 101, 228, 229), NULL and LOOP (0, 108), \
                                           Linux cooked (113) and Linux cooked v2 (276)";
-
-/// The link layer of link type `number`, and whether it is that of a loopback interface.
-pub(super) fn link(number: u16) -> Option<(Link, bool)> {
-    match number {
-        0 | 108 => Some((Link::Null, true)),
-        1 => Some((Link::Ethernet, false)),
-        12 | 14 | 101 | 228 | 229 => Some((Link::Raw, false)),
-        113 => Some((Link::Sll, false)),
-        276 => Some((Link::Sll2, false)),
-        _ => None,
-    }
-}
 
 /// What `bytes`, which begin no capture, may be instead.
 fn looks_like(bytes: &[u8]) -> Looks {

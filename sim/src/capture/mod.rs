@@ -10,15 +10,15 @@
 //!
 //! # Why no library walks the records
 //!
-//! `pcap-file` takes 55 ns a packet where the walk, the decoder and the decision together have about 10; it rejects
-//! a whole capture for what libpcap takes (an interface's picosecond stamps, a set reserved field, a comment cut
-//! inside a character, a captured length above the original one), and its errors name neither packet nor byte. What
-//! it would save, the framing of records and blocks, is a dozen lines in [`classic`] and in [`pcapng`]. The tests
-//! compare both with it, file by file.
+//! `pcap-file` rejects a whole capture for what libpcap takes: an interface's picosecond stamps, a set reserved field, a
+//! comment cut inside a character, a captured length above the original one. Its errors name neither packet nor byte,
+//! and stand for ever. Reading raw records and checking them here would leave it the framing, a dozen lines a format,
+//! between the file and a loop that has about 3 ns for it. The tests compare both readers, packet by packet.
 
 mod classic;
 mod fault;
 mod format;
+mod gzip;
 mod pcapng;
 mod stream;
 mod write;

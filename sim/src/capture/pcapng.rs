@@ -5,12 +5,15 @@
 
 mod interface;
 
-use knockd::{time::Instant, wire::Frame};
+use knockd::{
+    time::Instant,
+    wire::{Frame, Link},
+};
 
 use super::{
     MAX_CAPTURED, Record, Visit,
     fault::{Part, Problem},
-    format::{self, Step, Stop},
+    format::{Step, Stop},
 };
 use interface::Interface;
 
@@ -213,10 +216,11 @@ impl Pcapng {
         let Some(bytes) = data.get(..captured) else {
             return Err(Problem::BlockHolds { part: Part::Packet, says: captured as u64, left: data.len() as u64 });
         };
-        let (link, loopback) = format::link(interface.linktype)
-            .ok_or(Problem::LinkType { number: interface.linktype, interface: Some(number) })?;
+        let linktype = interface.linktype;
+        let link =
+            Link::from_linktype(linktype).ok_or(Problem::LinkType { number: linktype, interface: Some(number) })?;
         let frame = Frame { link, bytes, original_len: captured.max(original as usize) };
-        let loopback = loopback || interface.loopback;
+        let loopback = link == Link::Null || interface.loopback;
         Ok(Record { number: self.next, offset, at, frame, loopback, fine: self.fine })
     }
 }

@@ -9,12 +9,11 @@ use std::{
     },
 };
 
-use flate2::bufread::MultiGzDecoder;
-
 use super::{
     Bytes, Capture, Fault, MEBIBYTE, Problem, Progress, Visit,
     fault::Looks,
     format::{Format, Stop, is_gzip},
+    gzip::Gunzip,
 };
 
 /// How many packed bytes are read at once.
@@ -41,20 +40,17 @@ impl Stream {
         let taken = Arc::new(AtomicU64::new(0));
         let mut read = Counted { read, taken: Arc::clone(&taken) };
         let mut buffer = vec![0; MEBIBYTE];
-        let fill = |read: &mut dyn Read, buffer: &mut [u8], filled: usize| fill_to(Format::PEEK, read, buffer, filled);
-        let mut filled =
-            fill(&mut read, &mut buffer, 0).map_err(|error| Fault::of_file(&name, Problem::read(error)))?;
+        let fault = |problem| Fault::of_file(&name, problem);
+        let mut filled = peek(&mut read, &mut buffer).map_err(|error| fault(Problem::read(error)))?;
         let packed = buffer.get(..filled).is_some_and(is_gzip);
         let mut read: Box<dyn Read + Send> = if packed {
             let head = buffer.get(..filled).unwrap_or_default().to_vec();
-            let source = BufReader::with_capacity(PACKED, io::Cursor::new(head).chain(read));
-            Box::new(MultiGzDecoder::new(source))
+            Box::new(Gunzip::new(BufReader::with_capacity(PACKED, io::Cursor::new(head).chain(read))))
         } else {
             Box::new(read)
         };
         if packed {
-            filled = fill(&mut read, &mut buffer, 0)
-                .map_err(|error| Fault::of_file(&name, Problem::Gzip(Arc::new(error))))?;
+            filled = peek(&mut read, &mut buffer).map_err(|error| fault(blame(packed, error)))?;
         }
         match Format::detect(buffer.get(..filled).unwrap_or_default()) {
             Ok(format) => {
@@ -64,9 +60,9 @@ impl Stream {
                 Ok(Self { name, read, packed, taken, total, format, buffer, filled })
             }
             Err(Problem::NotACapture(looks)) if packed => {
-                Err(Fault::of_file(&name, Problem::NotACapture(Looks::Packed(Box::new(looks)))))
+                Err(fault(Problem::NotACapture(Looks::Packed(Box::new(looks)))))
             }
-            Err(problem) => Err(Fault::of_file(&name, problem)),
+            Err(problem) => Err(fault(problem)),
         }
     }
 
@@ -122,16 +118,15 @@ impl Stream {
     /// Reads once, so that a short read is handed on at once; the buffer has room for at least `needs` bytes.
     fn more(&mut self, needs: usize) -> Result<usize, Problem> {
         if self.buffer.len() < needs {
-            self.buffer.resize(needs, 0);
+            self.buffer.resize(needs + MEBIBYTE, 0);
         }
         let room = self.buffer.get_mut(self.filled..).unwrap_or_default();
-        match read_some(&mut self.read, room) {
+        match self.read.read(room) {
             Ok(count) => {
                 self.filled += count;
                 Ok(count)
             }
-            Err(error) if self.packed => Err(Problem::Gzip(Arc::new(error))),
-            Err(error) => Err(Problem::read(error)),
+            Err(error) => Err(blame(self.packed, error)),
         }
     }
 
@@ -146,10 +141,17 @@ impl fmt::Debug for Stream {
     }
 }
 
-/// Reads until `buffer` holds `least` bytes or there are no more, and says how many it holds.
-fn fill_to(least: usize, read: &mut dyn Read, buffer: &mut [u8], mut filled: usize) -> io::Result<usize> {
-    while filled < least {
-        match read_some(read, buffer.get_mut(filled..).unwrap_or_default())? {
+/// Whose fault an error is: the packed data's, or the system's.
+fn blame(packed: bool, error: io::Error) -> Problem {
+    let data = [io::ErrorKind::InvalidInput, io::ErrorKind::InvalidData, io::ErrorKind::UnexpectedEof];
+    if packed && data.contains(&error.kind()) { Problem::Gzip(Arc::new(error)) } else { Problem::read(error) }
+}
+
+/// Reads until `buffer` holds enough to tell the format or there is no more, and says how many bytes it holds.
+fn peek(read: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < Format::PEEK {
+        match read.read(buffer.get_mut(filled..).unwrap_or_default())? {
             0 => break,
             count => filled += count,
         }
@@ -157,16 +159,7 @@ fn fill_to(least: usize, read: &mut dyn Read, buffer: &mut [u8], mut filled: usi
     Ok(filled)
 }
 
-fn read_some(read: &mut dyn Read, room: &mut [u8]) -> io::Result<usize> {
-    loop {
-        match read.read(room) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            result => return result,
-        }
-    }
-}
-
-/// Counts what is read.
+/// Counts what is read, and reads again when a signal interrupts.
 struct Counted<R> {
     read: R,
     taken: Arc<AtomicU64>,
@@ -174,8 +167,15 @@ struct Counted<R> {
 
 impl<R: Read> Read for Counted<R> {
     fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
-        let count = self.read.read(room)?;
-        self.taken.fetch_add(count as u64, Ordering::Relaxed);
-        Ok(count)
+        loop {
+            match self.read.read(room) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+                Ok(count) => {
+                    self.taken.fetch_add(count as u64, Ordering::Relaxed);
+                    return Ok(count);
+                }
+            }
+        }
     }
 }

@@ -19,6 +19,7 @@ pub(crate) struct Bar {
 
 impl Bar {
     /// No bar yet; `wanted`: a person watches a terminal.
+    #[expect(clippy::disallowed_methods, reason = "how long a person waits is no part of the replay")]
     pub(crate) fn new(name: &str, wanted: bool) -> Self {
         Self { name: name.to_owned(), started: Instant::now(), wanted, bar: None }
     }
