@@ -25,7 +25,7 @@ use std::{
     io::{self, Write},
     net::IpAddr,
     path::{Path, PathBuf},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use knockd::{
@@ -234,7 +234,6 @@ impl<'a> Replay<'a> {
     /// Replays the capture; says whether its decisions were the expected ones, as far as anything was expected.
     fn run(self, streams: &mut Streams<'_>, total: &mut Total) -> Result<bool, Failure> {
         let Self { options, capture, name, setting, setup, locals_from, loopback, reader, expected } = self;
-        let started = Instant::now();
         let mut bar = Bar::new(&name, streams.bar);
         let mut collected = Vec::new();
         let mut collector = expected.is_some().then_some(&mut collected);
@@ -281,7 +280,7 @@ impl<'a> Replay<'a> {
             }
         };
         bar.clear();
-        let took = started.elapsed();
+        let took = bar.elapsed();
         total.packets += ended.packets;
         total.took += took;
         total.summary.merge(&ended.sink);

@@ -112,8 +112,8 @@ fn pcapng() -> Vec<u8> {
     bytes.extend([1, 0, 0, 0, 20, 0, 0, 0, 101, 0, 0, 0, 0, 0, 4, 0, 20, 0, 0, 0]);
     for (at, packet) in [syn(0, 7000), syn(500, 9000), syn(1000, 8000)] {
         let micros = crate::support::START * 1_000_000 + at * 1000;
-        let (high, low) = (u32::try_from(micros >> 32).unwrap(), u32::try_from(micros & 0xffff_ffff).unwrap());
-        let length = u32::try_from(packet.len()).unwrap();
+        let half = |value: u64| u32::try_from(value).expect("it has 32 bits");
+        let (high, low, length) = (half(micros >> 32), half(micros & 0xffff_ffff), half(packet.len() as u64));
         let block = [6, 32 + length, 0, high, low, length, length];
         bytes.extend(block.iter().flat_map(|field| field.to_le_bytes()));
         bytes.extend(packet);

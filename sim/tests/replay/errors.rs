@@ -28,8 +28,8 @@ fn kind(error: &ReplayError) -> &'static str {
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-    std::io::Write::write_all(&mut encoder, bytes).unwrap();
-    encoder.finish().unwrap()
+    std::io::Write::write_all(&mut encoder, bytes).expect("a vector takes every byte");
+    encoder.finish().expect("a vector takes every byte")
 }
 
 /// `bytes` with `patch` written over them from `at` on.
@@ -80,7 +80,7 @@ fn broken_surroundings() -> Vec<Example> {
     let good = || Scene::with_capture(&knock());
     let door = |file: &str| format!("[{file}]\n  One_Time_Sequences = {file}\n  TCPFlags = syn,!ack\n");
     let linked = good().file("a.conf", door("one") + &door("two")).file("one", " 1,2,5\n");
-    std::fs::hard_link(linked.path().join("one"), linked.path().join("two")).unwrap();
+    std::fs::hard_link(linked.path().join("one"), linked.path().join("two")).expect("a link can be made");
     vec![
         ("capture_missing", good(), vec!["b.pcap"]),
         ("no_match", good(), vec!["captures/*.nope"]),

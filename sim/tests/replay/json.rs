@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use crate::support::{RAW, Scene, captures, pcap, pcap_of, syn};
 
 fn schema() -> Validator {
-    let schema: Value = serde_json::from_str(SCHEMA).unwrap();
-    jsonschema::meta::validate(&schema).unwrap();
-    jsonschema::validator_for(&schema).unwrap()
+    let schema: Value = serde_json::from_str(SCHEMA).expect("the schema is JSON");
+    jsonschema::meta::validate(&schema).expect("the schema is a schema");
+    jsonschema::validator_for(&schema).expect("the schema is a schema")
 }
 
 #[track_caller]

@@ -9,7 +9,7 @@ use knocksim::{
     replay::{self, Options, Show, Streams, beside::beside, explain::Filter},
 };
 use proptest::{collection::vec, prelude::*, sample::Index};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tempfile::TempDir;
 
 use crate::support::captures;
@@ -40,19 +40,21 @@ impl Visit for Offsets {
 
 impl Original {
     fn new(path: &Path) -> Self {
-        let folder = TempDir::new().unwrap();
+        let folder = TempDir::new().expect("the folder can be used");
         for ending in ["conf", "toml", "expected", "sequences"] {
             let from = beside(path, ending);
             if from.exists() {
-                fs::copy(&from, folder.path().join(from.file_name().unwrap())).unwrap();
+                fs::copy(&from, folder.path().join(from.file_name().unwrap_or_default()))
+                    .expect("the folder can be used");
             }
         }
-        let bytes = fs::read(path).unwrap();
-        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        let bytes = fs::read(path).expect("the folder can be used");
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let mut offsets = Offsets::default();
         // Offsets into what is packed say nothing about the file's own bytes.
         if !name.ends_with(".gz") {
-            Reader::from_bytes("", bytes.clone()).unwrap().read(&mut offsets).unwrap();
+            let reader = Reader::from_bytes("", bytes.clone());
+            reader.and_then(|reader| reader.read(&mut offsets)).expect("the capture is whole");
         }
         let mut original = Self { folder, name, bytes, offsets: offsets.0, decisions: Vec::new() };
         original.decisions = lines(&original.replay(&original.bytes, Show::Json, false).1);
@@ -62,19 +64,20 @@ impl Original {
     /// Replays `bytes` in this capture's place; the status and standard output.
     fn replay(&self, bytes: &[u8], show: Show, check: bool) -> (u8, String) {
         // Tests run side by side, and a file that is being replayed must not change.
-        let own = TempDir::new().unwrap();
-        for entry in fs::read_dir(self.folder.path()).unwrap() {
-            let from = entry.unwrap().path();
-            fs::copy(&from, own.path().join(from.file_name().unwrap())).unwrap();
+        let own = TempDir::new().expect("the folder can be used");
+        for entry in fs::read_dir(self.folder.path()).expect("the folder can be used") {
+            let from = entry.expect("the folder can be used").path();
+            fs::copy(&from, own.path().join(from.file_name().unwrap_or_default())).expect("the folder can be used");
         }
         let path = own.path().join(&self.name);
-        fs::write(&path, bytes).unwrap();
+        fs::write(&path, bytes).expect("the folder can be used");
         let options = Options { show, check, ..Options::default() };
         let (mut out, mut err) = (Vec::new(), Vec::new());
         let mut streams = Streams { out: &mut out, err: &mut err, style: Style::Plain, bar: false };
-        let outcome = replay::run(&options, &[path], &mut streams).unwrap();
-        assert_eq!(outcome.status() == 2, String::from_utf8(err).unwrap().contains("knocksim: "), "an error is told");
-        (outcome.status(), String::from_utf8(out).unwrap())
+        let outcome = replay::run(&options, &[path], &mut streams).expect("a vector takes every byte");
+        let (out, err) = (String::from_utf8_lossy(&out), String::from_utf8_lossy(&err));
+        assert_eq!(outcome.status() == 2, err.contains("knocksim: "), "an error is told");
+        (outcome.status(), out.into_owned())
     }
 
     /// The decisions about the packets that lie wholly before byte `damaged`, with the timers among them.
@@ -90,15 +93,19 @@ impl Original {
 /// The lines, without the name of the folder of this replay.
 fn lines(json: &str) -> Vec<String> {
     let without_capture = |line: &str| {
-        let mut line: Value = serde_json::from_str(line).unwrap();
-        line.as_object_mut().unwrap().remove("capture");
-        line.to_string()
+        let mut line = object(line);
+        line.remove("capture");
+        Value::Object(line).to_string()
     };
     json.lines().map(without_capture).collect()
 }
 
+fn object(line: &str) -> Map<String, Value> {
+    serde_json::from_str(line).expect("a line is a JSON object")
+}
+
 fn packet(line: &str) -> Option<u64> {
-    serde_json::from_str::<Value>(line).unwrap()["packet"].as_u64()
+    object(line)["packet"].as_u64()
 }
 
 #[derive(Clone, Debug)]

@@ -3,7 +3,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
+    process::{self, Output, Stdio},
 };
 
 use etherparse::PacketBuilder;
@@ -38,8 +38,11 @@ pub(crate) fn captures() -> Vec<PathBuf> {
         let name = path.to_string_lossy();
         [".pcap", ".pcapng", ".pcap.gz"].iter().any(|ending| name.ends_with(ending))
     };
-    let mut captures: Vec<PathBuf> =
-        fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path()).filter(is_capture).collect();
+    let mut captures: Vec<PathBuf> = fs::read_dir(folder())
+        .expect("the captures are there")
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(is_capture)
+        .collect();
     captures.sort();
     captures
 }
@@ -50,7 +53,7 @@ pub(crate) type Packet = (u64, Vec<u8>);
 /// A TCP segment with these flags from [`CLIENT`] to `port` of [`SERVER`]. Its source port is the port plus 1, its
 /// sequence number `at`, so that two of them at one moment are the same packet.
 pub(crate) fn tcp(at: u64, port: u16, flags: &str) -> Packet {
-    let sequence = u32::try_from(at).unwrap();
+    let sequence = number(at);
     let mut builder = PacketBuilder::ipv4(octets(CLIENT), octets(SERVER), 64).tcp(port + 1, port, sequence, 1024);
     for flag in flags.split(',') {
         builder = match flag {
@@ -62,7 +65,7 @@ pub(crate) fn tcp(at: u64, port: u16, flags: &str) -> Packet {
         };
     }
     let mut bytes = Vec::new();
-    builder.write(&mut bytes, &[]).unwrap();
+    builder.write(&mut bytes, &[]).expect("a vector takes every byte");
     (at, bytes)
 }
 
@@ -74,7 +77,10 @@ pub(crate) fn syn(at: u64, port: u16) -> Packet {
 /// A UDP datagram from [`CLIENT`] to `port` of [`SERVER`].
 pub(crate) fn udp(at: u64, port: u16) -> Packet {
     let mut bytes = Vec::new();
-    PacketBuilder::ipv4(octets(CLIENT), octets(SERVER), 64).udp(port + 1, port).write(&mut bytes, b"x").unwrap();
+    PacketBuilder::ipv4(octets(CLIENT), octets(SERVER), 64)
+        .udp(port + 1, port)
+        .write(&mut bytes, b"x")
+        .expect("a vector takes every byte");
     (at, bytes)
 }
 
@@ -82,8 +88,8 @@ pub(crate) fn udp(at: u64, port: u16) -> Packet {
 pub(crate) fn syn6(at: u64, port: u16) -> Packet {
     let address = |last: u8| [0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, last];
     let mut bytes = Vec::new();
-    let builder = PacketBuilder::ipv6(address(7), address(1), 64).tcp(port + 1, port, u32::try_from(at).unwrap(), 1024);
-    builder.syn().write(&mut bytes, &[]).unwrap();
+    let builder = PacketBuilder::ipv6(address(7), address(1), 64).tcp(port + 1, port, number(at), 1024);
+    builder.syn().write(&mut bytes, &[]).expect("a vector takes every byte");
     (at, bytes)
 }
 
@@ -99,8 +105,12 @@ pub(crate) fn to(destination: &str, (at, mut bytes): Packet) -> Packet {
     (at, bytes)
 }
 
+fn number(at: u64) -> u32 {
+    u32::try_from(at).expect("tests last milliseconds")
+}
+
 fn octets(address: &str) -> [u8; 4] {
-    address.parse::<std::net::Ipv4Addr>().unwrap().octets()
+    address.parse::<std::net::Ipv4Addr>().expect("an address").octets()
 }
 
 /// A capture of these packets, with stamps in microseconds.
@@ -110,12 +120,12 @@ pub(crate) fn pcap(packets: &[Packet]) -> Vec<u8> {
 
 /// A capture of these packets with this link type and resolution.
 pub(crate) fn pcap_of(link: u16, nanos: bool, packets: &[Packet]) -> Vec<u8> {
-    let mut writer = PcapWriter::new(Vec::new(), link, nanos).unwrap();
+    let mut writer = PcapWriter::new(Vec::new(), link, nanos).expect("a vector takes every byte");
     for (at, bytes) in packets {
         let at = Instant::from_nanos(START * 1_000_000_000 + at * 1_000_000);
-        writer.record(at, bytes, bytes.len()).unwrap();
+        writer.record(at, bytes, bytes.len()).expect("a vector takes every byte");
     }
-    writer.finish().unwrap()
+    writer.finish().expect("a vector takes every byte")
 }
 
 /// The three right hits of [`DOOR`], half a second apart.
@@ -128,7 +138,7 @@ pub(crate) struct Scene(TempDir);
 
 impl Scene {
     pub(crate) fn new() -> Self {
-        Self(TempDir::new().unwrap())
+        Self(TempDir::new().expect("the folder can be used"))
     }
 
     /// A folder with `a.pcap` of these bytes and `a.conf` of [`DOOR`].
@@ -143,8 +153,8 @@ impl Scene {
     /// Writes a file, and its folder if there is none.
     pub(crate) fn file(self, name: &str, bytes: impl AsRef<[u8]>) -> Self {
         let path = self.path().join(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, bytes).unwrap();
+        fs::create_dir_all(path.parent().unwrap_or(self.path())).expect("the folder can be used");
+        fs::write(&path, bytes).expect("the folder can be used");
         self
     }
 
@@ -153,8 +163,9 @@ impl Scene {
     }
 
     /// `knocksim` in this folder, not yet run.
-    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_knocksim"));
+    #[expect(clippy::disallowed_types, reason = "the program is run as its users run it")]
+    pub(crate) fn command(&self, arguments: &[&str]) -> process::Command {
+        let mut command = process::Command::new(env!("CARGO_BIN_EXE_knocksim"));
         command.args(arguments).current_dir(self.path()).stdin(Stdio::null());
         for variable in ["CLICOLOR", "CLICOLOR_FORCE", "NO_COLOR", "COLUMNS"] {
             command.env_remove(variable);
@@ -165,7 +176,7 @@ impl Scene {
     /// Runs `knocksim replay` here.
     pub(crate) fn replay(&self, arguments: &[&str]) -> Ran {
         let arguments: Vec<&str> = ["replay"].iter().chain(arguments).copied().collect();
-        Ran::from(self.command(&arguments).output().unwrap())
+        Ran::from(self.command(&arguments).output().expect("the program can be run"))
     }
 }
 
@@ -173,7 +184,7 @@ impl Scene {
 pub(crate) fn replay_committed(arguments: &[&str]) -> Ran {
     let arguments: Vec<&str> = ["replay"].iter().chain(arguments).copied().collect();
     let mut command = Scene::new().command(&arguments);
-    Ran::from(command.current_dir(folder().join("..")).output().unwrap())
+    Ran::from(command.current_dir(folder().join("..")).output().expect("the program can be run"))
 }
 
 /// What a run left behind.
@@ -188,8 +199,8 @@ impl From<Output> for Ran {
     fn from(output: Output) -> Self {
         Self {
             status: output.status.code().expect("ended by a signal"),
-            out: without_rate(&String::from_utf8(output.stdout).unwrap()),
-            err: String::from_utf8(output.stderr).unwrap(),
+            out: without_rate(&String::from_utf8(output.stdout).expect("UTF-8")),
+            err: String::from_utf8(output.stderr).expect("UTF-8"),
         }
     }
 }
@@ -220,14 +231,14 @@ fn without_rate(text: &str) -> String {
 
 /// The lines of `--json` in few words: packet, seconds since [`START`], event, source, door, knock, then the event's own.
 pub(crate) fn decisions(json: &str) -> Vec<String> {
-    json.lines().map(|line| brief(&serde_json::from_str(line).unwrap())).collect()
+    json.lines().map(|line| brief(&serde_json::from_str(line).expect("a line is JSON"))).collect()
 }
 
 fn brief(line: &serde_json::Value) -> String {
     let text = |name: &str| line[name].as_str().map_or_else(|| "-".to_owned(), str::to_owned);
     let time = text("time").split_once('.').map_or_else(
         || "-".to_owned(),
-        |(seconds, fraction)| format!("{}.{fraction}", seconds.parse::<u64>().unwrap() - START),
+        |(seconds, fraction)| format!("{}.{fraction}", seconds.parse::<u64>().expect("seconds") - START),
     );
     let number = |name: &str| line[name].as_u64().map_or_else(|| "-".to_owned(), |number| number.to_string());
     let mut brief = format!("{} {time} {} {} {}", number("packet"), text("event"), text("source"), text("door"));
