@@ -21,6 +21,7 @@ use knockd::{
 use super::{
     decision::Decision,
     misses::Misses,
+    progress::Bar,
     timeline::{self, Summary},
     vain::Vain,
     who,
@@ -48,22 +49,26 @@ impl Filter {
 }
 
 /// The first pass: who reached stage 1.
-#[derive(Debug, Default)]
-pub struct Scout {
-    filter: Filter,
+pub(crate) struct Scout<'a> {
+    filter: &'a Filter,
     reached: BTreeSet<IpAddr>,
+    bar: &'a mut Bar,
     nobody: (),
 }
 
-impl Scout {
+impl<'a> Scout<'a> {
     /// A scout that looks only at the doors that `filter` takes.
-    #[must_use]
-    pub fn new(filter: Filter) -> Self {
-        Self { filter, ..Self::default() }
+    pub(crate) fn new(filter: &'a Filter, bar: &'a mut Bar) -> Self {
+        Self { filter, reached: BTreeSet::new(), bar, nobody: () }
+    }
+
+    /// Whom it saw.
+    pub(crate) fn reached(self) -> BTreeSet<IpAddr> {
+        self.reached
     }
 }
 
-impl Sink for Scout {
+impl Sink for Scout<'_> {
     type Watch = ();
 
     fn watch(&mut self) -> &mut () {
@@ -77,11 +82,15 @@ impl Sink for Scout {
             self.reached.insert(who.source);
         }
     }
+
+    fn pause(&mut self, progress: Progress) {
+        self.bar.at(progress);
+    }
 }
 
 /// What the engine said of the packet at hand.
 #[derive(Debug, Default)]
-pub struct Judgements {
+pub(crate) struct Judgements {
     unseen: Option<Unseen>,
     judged: Vec<Judged>,
 }
@@ -107,37 +116,43 @@ struct Verdicts<'a> {
 }
 
 /// The second pass: tells the story.
-pub struct Explainer<'a, W> {
+pub(crate) struct Explainer<'a, W> {
     out: W,
     config: &'a Config,
-    filter: Filter,
-    scout: Scout,
+    filter: &'a Filter,
+    reached: BTreeSet<IpAddr>,
     judgements: Judgements,
     misses: Misses,
     vain: Vain,
     cited: Cited,
     /// What was counted.
-    pub summary: Summary,
+    summary: Summary,
     /// What went wrong in writing, first of all.
-    pub result: io::Result<()>,
-    pause: &'a mut dyn FnMut(Progress),
+    result: io::Result<()>,
+    bar: &'a mut Bar,
 }
 
 impl<'a, W: Write> Explainer<'a, W> {
-    /// Writes to `out` about the doors of `config`, with what the first pass found out.
-    pub fn new(out: W, config: &'a Config, scout: Scout, pause: &'a mut dyn FnMut(Progress)) -> Self {
+    /// Writes to `out` about the doors of `config`; `reached` is what the first pass found out.
+    pub(crate) fn new(
+        out: W,
+        config: &'a Config,
+        filter: &'a Filter,
+        reached: BTreeSet<IpAddr>,
+        bar: &'a mut Bar,
+    ) -> Self {
         Self {
             out,
             config,
-            filter: scout.filter.clone(),
-            scout,
+            filter,
+            reached,
             judgements: Judgements::default(),
             misses: Misses::default(),
             vain: Vain::default(),
             cited: Cited::default(),
             summary: Summary::default(),
             result: Ok(()),
-            pause,
+            bar,
         }
     }
 
@@ -146,28 +161,29 @@ impl<'a, W: Write> Explainer<'a, W> {
     /// # Errors
     ///
     /// What the output says, now or earlier.
-    pub fn finish(mut self) -> io::Result<Summary> {
+    pub(crate) fn finish(mut self) -> io::Result<Summary> {
         self.result?;
+        self.bar.make_room();
         let out = &mut self.out;
         writeln!(out)?;
         // What is read last is often all that is read, so the sentences stand here once more.
         let mut cited = Cited::default();
         for trail in self.misses.trails() {
             let door = &self.config.doors[trail.door as usize];
-            if self.filter.takes_door(&door.name) && takes_source(&self.filter, &self.scout, trail.source) {
+            if self.filter.takes_door(&door.name) && takes(self.filter, &self.reached, trail.source) {
                 trail.write(out, door, &mut cited)?;
             }
         }
         let told = |source, door| self.misses.knows(source, door);
-        self.vain.write(out, self.config, &self.filter, &mut cited, told)?;
-        if self.scout.reached.is_empty() {
+        self.vain.write(out, self.config, self.filter, &mut cited, told)?;
+        if self.reached.is_empty() {
             let there = if self.filter.doors.is_empty() { "" } else { " there" };
             writeln!(
                 out,
                 "no source reached stage 1{there}{}",
                 if self.filter.all { "" } else { ": --all shows every packet" }
             )?;
-            self.vain.write_rest(out, self.config, &self.filter)?;
+            self.vain.write_rest(out, self.config, self.filter)?;
         }
         Ok(self.summary)
     }
@@ -180,12 +196,13 @@ impl<'a, W: Write> Explainer<'a, W> {
         let addresses = who::addresses(&record.frame);
         let source = hit.map(|hit| hit.source).or(addresses.map(|(source, _)| source));
         let told = match source {
-            Some(source) => takes_source(&self.filter, &self.scout, source),
+            Some(source) => takes(self.filter, &self.reached, source),
             None => self.filter.all && self.filter.sources.is_empty(),
         };
         if !told {
             return Ok(());
         }
+        self.bar.make_room();
         write!(self.out, "{}  #{}  ", timeline::time(record.at, record.fine), record.number)?;
         match (hit, addresses) {
             (Some(hit), _) => writeln!(self.out, "{}", words::packet(&hit))?,
@@ -240,9 +257,10 @@ impl<'a, W: Write> Explainer<'a, W> {
         let (Some((source, _)), Some(door)) = (decision.knocker(), decision.door()) else {
             return timeline::write(&mut self.out, decision, fine);
         };
-        if !self.filter.takes_door(door.name()) || !takes_source(&self.filter, &self.scout, source) {
+        if !self.filter.takes_door(door.name()) || !takes(self.filter, &self.reached, source) {
             return Ok(());
         }
+        self.bar.make_room();
         let clause = match &decision.effect {
             Effect::Log(Event::Stage { .. }) => return Ok(()),
             Effect::Log(Event::Discarded { clause: Clause::Seq3, .. }) => return Ok(()),
@@ -265,12 +283,9 @@ impl<'a, W: Write> Explainer<'a, W> {
     }
 }
 
-fn takes_source(filter: &Filter, scout: &Scout, source: IpAddr) -> bool {
-    if filter.sources.is_empty() {
-        filter.all || scout.reached.contains(&source)
-    } else {
-        filter.sources.contains(&source)
-    }
+/// Whether the packets of `source` are told.
+fn takes(filter: &Filter, reached: &BTreeSet<IpAddr>, source: IpAddr) -> bool {
+    if filter.sources.is_empty() { filter.all || reached.contains(&source) } else { filter.sources.contains(&source) }
 }
 
 impl<W: Write> Sink for Explainer<'_, W> {
@@ -310,6 +325,9 @@ impl<W: Write> Sink for Explainer<'_, W> {
     }
 
     fn pause(&mut self, progress: Progress) {
-        (self.pause)(progress);
+        if self.result.is_ok() {
+            self.result = self.out.flush();
+        }
+        self.bar.at(progress);
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! A capture needs a configuration, by default the file of the same name with the ending `.conf`, and the addresses of
 //! the host that recorded it, from the sidecar `.toml` or from `--local`. Each capture starts a fresh daemon. Nothing is
-//! run and nothing is written: commands are reported, and one-time lines are spent in memory.
+//! run and nothing is written: commands are reported, and one-time lines are spent in memory. After the last packet time
+//! runs on until nothing is pending; where a capture breaks off, it stops.
 
 pub mod beside;
 pub mod check;
@@ -42,7 +43,7 @@ use self::{
     timeline::Summary,
     world::{Sink, World},
 };
-use crate::capture::{Fault, Progress, Reader};
+use crate::capture::{Fault, Reader};
 
 /// What to replay, and what to show of it.
 #[derive(Clone, Debug, Default)]
@@ -263,12 +264,12 @@ impl<'a> Replay<'a> {
                 writeln!(out, "{name}: local addresses: {locals_from}")?;
                 writeln!(out, "{}", setting.draw_warnings(streams.style))?;
                 let memory = reader.into_memory();
-                let mut scout = World::start(setup.clone(), texts.clone(), loopback, Scout::new(filter.clone()));
+                let scout = Scout::new(filter, &mut bar);
+                let mut scout = World::start(setup.clone(), texts.clone(), loopback, scout);
                 // The second pass meets the same fault again, and tells it.
                 let _same_fault = memory.read(&mut scout);
-                let config = setting.doors.config();
-                let mut pause = |progress: Progress| bar.at(progress);
-                let sink = Explainer::new(&mut *out, config, scout.into_parts().0, &mut pause);
+                let reached = scout.into_parts().0.reached();
+                let sink = Explainer::new(&mut *out, setting.doors.config(), filter, reached, &mut bar);
                 let mut world = World::start(setup, texts, loopback, sink);
                 let fault = memory.read(&mut world).err();
                 if fault.is_none() {

@@ -78,6 +78,7 @@ impl<W: Write> Sink for Json<'_, W> {
 
     fn decision(&mut self, decision: &Decision, fine: bool) {
         collect(&mut self.collected, decision, fine);
+        self.bar.make_room();
         if self.result.is_ok() {
             self.result = json::write(&mut self.out, self.capture, decision, fine);
         }
@@ -121,12 +122,14 @@ impl<W: Write> Sink for Timeline<'_, W> {
     fn decision(&mut self, decision: &Decision, fine: bool) {
         self.summary.add(decision);
         collect(&mut self.collected, decision, fine);
+        self.bar.make_room();
         if self.result.is_ok() {
             self.result = timeline::write(&mut self.out, decision, fine);
         }
     }
 
     fn remark(&mut self, remark: &Event, at: Option<Instant>, fine: bool) {
+        self.bar.make_room();
         if self.result.is_ok() {
             self.result = timeline::remark(&mut self.out, remark, at, fine);
         }
