@@ -10,7 +10,7 @@ use std::{cell::Cell, hash::BuildHasher, net::IpAddr};
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 
-use crate::{port::Protocol, time::Instant, wire::Hit};
+use crate::{port::Protocol, summary::Summary, time::Instant, wire::Hit};
 
 /// No slot.
 const NONE: u32 = u32::MAX;
@@ -108,6 +108,7 @@ pub(crate) struct Knocks {
     live: usize,
     /// For each source that has a knock, the slot of its knock at the first such door.
     sources: HashTable<u32>,
+    summary: Summary,
     hasher: FixedState,
     by_door: Vec<List>,
     at_stage_1: List,
@@ -124,6 +125,7 @@ impl Knocks {
             free: NONE,
             live: 0,
             sources: HashTable::new(),
+            summary: Summary::new(seed),
             hasher: FixedState::with_seed(seed),
             by_door: vec![EMPTY; doors],
             at_stage_1: EMPTY,
@@ -145,14 +147,19 @@ impl Knocks {
     }
 
     /// Whether `source` has a knock at any door.
-    #[inline]
     pub(crate) fn any_of(&self, source: &IpAddr) -> bool {
-        self.live != 0 && self.head(source).is_some()
+        self.may_be_of(source) && self.head(source).is_some()
+    }
+
+    /// Whether `source` may have a knock: quickly asked of every packet, and "yes" is a few times in a hundred wrong.
+    #[inline(always)]
+    pub(crate) fn may_be_of(&self, source: &IpAddr) -> bool {
+        self.live != 0 && self.summary.may_hold(key(source))
     }
 
     /// The knocks of `source`, in the doors' order.
     pub(crate) fn of_source(&self, source: &IpAddr) -> impl Iterator<Item = KnockId> + '_ {
-        let head = if self.live == 0 { None } else { self.head(source) };
+        let head = if self.may_be_of(source) { self.head(source) } else { None };
         std::iter::successors(head, |id| {
             let next = self.slot(*id).chained;
             (next != NONE).then_some(KnockId(next))
@@ -278,6 +285,7 @@ impl Knocks {
         let mut ids: Vec<u32> = (0..index(self.by_door.len())).flat_map(|d| self.of_door(d)).map(|id| id.0).collect();
         ids.sort_unstable_by_key(|id| self.slots[*id as usize].number);
         self.sources.clear();
+        self.summary.refill(std::iter::empty());
         self.by_door = vec![EMPTY; doors];
         for id in ids {
             let slot = &mut self.slots[id as usize];
@@ -301,7 +309,6 @@ impl Knocks {
         &self.slots[id.0 as usize]
     }
 
-    #[inline]
     fn head(&self, source: &IpAddr) -> Option<KnockId> {
         let same = |id: &u32| {
             self.touch();
@@ -328,11 +335,14 @@ impl Knocks {
 
     /// Puts a slot into its source's chain, in the doors' order.
     fn chain(&mut self, id: u32) {
-        let Self { slots, sources, hasher, .. } = self;
+        let Self { slots, sources, summary, hasher, .. } = self;
         let (source, door) = (slots[id as usize].source, slots[id as usize].door);
         let hash = hasher.hash_one(key(&source));
         let Some(head) = sources.find_mut(hash, |other| slots[*other as usize].source == source) else {
             sources.insert_unique(hash, id, |other| hasher.hash_one(key(&slots[*other as usize].source)));
+            if summary.add(key(&source)) {
+                summary.refill(sources.iter().map(|head| key(&slots[*head as usize].source)));
+            }
             return;
         };
         if slots[*head as usize].door > door {
@@ -354,7 +364,7 @@ impl Knocks {
     }
 
     fn unchain(&mut self, id: u32) {
-        let Self { slots, sources, hasher, touched, .. } = self;
+        let Self { slots, sources, summary, hasher, touched, .. } = self;
         let hash = hasher.hash_one(key(&slots[id as usize].source));
         let source = slots[id as usize].source;
         let Ok(mut head) = sources.find_entry(hash, |other| slots[*other as usize].source == source) else { return };
@@ -362,6 +372,7 @@ impl Knocks {
         if *head.get() == id {
             if after == NONE {
                 head.remove();
+                summary.remove(key(&source));
             } else {
                 *head.get_mut() = after;
             }
@@ -393,7 +404,7 @@ impl Slot {
 }
 
 /// What is hashed of a source: cheaper than its derived `Hash`, and the families stay apart.
-#[inline]
+#[inline(always)]
 pub(crate) fn key(source: &IpAddr) -> (u64, u64) {
     match source {
         IpAddr::V4(v4) => (u64::from(v4.to_bits()), 4),

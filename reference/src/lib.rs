@@ -111,5 +111,6 @@ pub mod port;
 mod quote;
 pub mod repeats;
 pub mod sequence;
+mod summary;
 pub mod time;
 pub mod wire;

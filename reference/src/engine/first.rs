@@ -29,10 +29,10 @@ impl FirstPorts {
         Self { bits, doors }
     }
 
-    /// Whether any door begins with this hit's port.
-    #[inline]
-    pub(super) fn contains(&self, hit: &Hit) -> bool {
-        let (word, bit) = place(hit.port, hit.protocol);
+    /// Whether any door begins with this port.
+    #[inline(always)]
+    pub(super) fn contains(&self, port: u16, protocol: Protocol) -> bool {
+        let (word, bit) = place(port, protocol);
         self.bits[word] & bit != 0
     }
 

@@ -86,9 +86,10 @@ impl Classic {
         let loopback = link == Link::Null;
         let fine = self.fine();
         let mut rest = window;
+        // The rest that is left when enough was visited; of a shorter window all is visited.
+        let spare = window.len().checked_sub(enough);
         let stop = loop {
-            let used = window.len() - rest.len();
-            if used >= enough {
+            if spare.is_some_and(|spare| rest.len() <= spare) {
                 break Stop::Enough;
             }
             let Some((header, body)) = rest.split_first_chunk::<16>() else {
@@ -105,7 +106,8 @@ impl Classic {
             // Cannot overflow: 2^32 s are 4.3e18 ns, and 2^32 us are 4.3e12.
             let at = Instant::from_nanos(u64::from(seconds) * 1_000_000_000 + u64::from(fraction) * unit);
             let frame = Frame { link, bytes, original_len: captured.max(original as usize) };
-            visit.record(Record { number, offset: base + used as u64, at, frame, loopback, fine });
+            let offset = base + (window.len() - rest.len()) as u64;
+            visit.record(Record { number, offset, at, frame, loopback, fine });
             number += 1;
             rest = after;
         };

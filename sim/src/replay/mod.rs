@@ -242,7 +242,8 @@ impl<'a> Replay<'a> {
         let texts = world::texts(&setting.doors);
         let mut ended = match &options.show {
             Show::Json => {
-                let sink = Json::new(&name, &mut *out, collector, &mut bar);
+                let mut watcher = |progress| bar.hear(progress);
+                let sink = Json::new(&name, &mut *out, collector, &mut watcher);
                 let ended = play(World::start(setup, texts, loopback, sink), reader);
                 ended.map(|sink: Json<'_, _>| sink.finish())?
             }

@@ -50,6 +50,15 @@ impl Bar {
         bar.set_position(progress.bytes);
     }
 
+    /// The capture has been read as far as `progress`; without it, text is about to be written.
+    #[inline]
+    pub(crate) fn hear(&mut self, progress: Option<Progress>) {
+        match progress {
+            Some(progress) => self.at(progress),
+            None => self.make_room(),
+        }
+    }
+
     /// Text is about to be written.
     #[inline]
     pub(crate) fn make_room(&mut self) {

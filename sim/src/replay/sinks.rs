@@ -51,17 +51,29 @@ pub struct Json<'a, W: Write> {
     capture: &'a str,
     out: W,
     collected: Collected<'a>,
-    bar: &'a mut Bar,
+    watcher: &'a mut dyn FnMut(Option<Progress>),
     result: io::Result<()>,
     nobody: (),
 }
 
 impl<'a, W: Write> Json<'a, W> {
-    pub(crate) fn new(capture: &'a str, out: W, collected: Collected<'a>, bar: &'a mut Bar) -> Self {
-        Self { capture, out, collected, bar, result: Ok(()), nobody: () }
+    /// Writes to `out` what is decided about the capture called `capture`, and gives what it writes to `collected`, too;
+    /// `watcher` hears how far the capture has been read, and of each line before it is written.
+    pub fn new(
+        capture: &'a str,
+        out: W,
+        collected: Collected<'a>,
+        watcher: &'a mut dyn FnMut(Option<Progress>),
+    ) -> Self {
+        Self { capture, out, collected, watcher, result: Ok(()), nobody: () }
     }
 
-    pub(crate) fn finish(mut self) -> io::Result<Summary> {
+    /// Flushes.
+    ///
+    /// # Errors
+    ///
+    /// The first one of the writer, after which nothing more was written.
+    pub fn finish(mut self) -> io::Result<Summary> {
         self.result?;
         self.out.flush()?;
         Ok(Summary::default())
@@ -78,14 +90,15 @@ impl<W: Write> Sink for Json<'_, W> {
 
     fn decision(&mut self, decision: &Decision, fine: bool) {
         collect(&mut self.collected, decision, fine);
-        self.bar.make_room();
+        (self.watcher)(None);
         if self.result.is_ok() {
             self.result = json::write(&mut self.out, self.capture, decision, fine);
         }
     }
 
     fn pause(&mut self, progress: Progress) {
-        pause(&mut self.out, &mut self.result, self.bar, progress);
+        flush(&mut self.out, &mut self.result);
+        (self.watcher)(Some(progress));
     }
 }
 
@@ -136,16 +149,16 @@ impl<W: Write> Sink for Timeline<'_, W> {
     }
 
     fn pause(&mut self, progress: Progress) {
-        pause(&mut self.out, &mut self.result, self.bar, progress);
+        flush(&mut self.out, &mut self.result);
+        self.bar.at(progress);
     }
 }
 
 /// Whoever reads from a pipe sees what was decided before more input is awaited.
-fn pause(out: &mut impl Write, result: &mut io::Result<()>, bar: &mut Bar, progress: Progress) {
+fn flush(out: &mut impl Write, result: &mut io::Result<()>) {
     if result.is_ok() {
         *result = out.flush();
     }
-    bar.at(progress);
 }
 
 fn collect(collected: &mut Collected<'_>, decision: &Decision, fine: bool) {

@@ -1,5 +1,7 @@
 //! The world around the engine while a capture is replayed: commands succeed at once, marks are written in memory.
 
+use std::collections::VecDeque;
+
 use knockd::{
     engine::{Doors, Effect, Engine, Input, Setup, Watch},
     event::Event,
@@ -49,20 +51,21 @@ pub struct World<S> {
     pub counts: Counts,
     /// For each door, the text of its one-time file, marks included.
     texts: Vec<Option<Vec<u8>>>,
-    now: Instant,
     fine: bool,
     /// Whether the interface is known to be loopback, whatever the capture tells.
     loopback: bool,
     batch: Vec<Decision>,
+    /// What the engine wants done; kept for its memory.
+    wanted: VecDeque<Effect>,
 }
 
 impl<S: Sink> World<S> {
     /// A fresh daemon, and what it has to say at start.
     pub fn start(setup: Setup, texts: Vec<Option<Vec<u8>>>, loopback: bool, sink: S) -> Self {
         let (engine, effects) = Engine::start(setup);
-        let now = Instant::default();
-        let batch = Vec::new();
-        let mut world = Self { engine, sink, counts: Counts::default(), texts, now, fine: false, loopback, batch };
+        let (batch, wanted) = (Vec::new(), VecDeque::new());
+        let counts = Counts::default();
+        let mut world = Self { engine, sink, counts, texts, fine: false, loopback, batch, wanted };
         for effect in effects {
             world.take(effect, None, None);
         }
@@ -72,9 +75,7 @@ impl<S: Sink> World<S> {
 
     /// Lets time run on until nothing is pending.
     pub fn finish(&mut self) {
-        while let Some((due, _)) = self.engine.poll_timeout() {
-            self.timeout(due);
-        }
+        self.timeouts(Instant::MAX);
     }
 
     /// The one-time files as the replay left them, by door.
@@ -82,28 +83,32 @@ impl<S: Sink> World<S> {
         (self.sink, self.texts)
     }
 
+    /// Whatever is due by `until`, one moment after the other.
     #[cold]
+    fn timeouts(&mut self, until: Instant) {
+        while let Some((due, _)) = self.engine.poll_timeout().filter(|(due, _)| *due <= until) {
+            self.timeout(due);
+        }
+    }
+
     fn timeout(&mut self, due: Instant) {
-        self.now = self.now.max(due);
-        let input = Input::Timeout;
-        let effects: Vec<Effect> = self.engine.handle(due, input).collect();
-        self.carry_out(effects, None);
+        self.wanted.extend(self.engine.handle(due, Input::Timeout));
+        self.carry_out(None);
         self.deliver();
     }
 
     /// Does what the engine wants, and tells it the outcome, until it wants nothing more.
-    #[cold]
-    fn carry_out(&mut self, effects: Vec<Effect>, packet: Option<u64>) {
-        let mut effects = std::collections::VecDeque::from(effects);
-        while let Some(effect) = effects.pop_front() {
+    #[inline(never)]
+    fn carry_out(&mut self, packet: Option<u64>) {
+        while let Some(effect) = self.wanted.pop_front() {
             let answer = match &effect {
                 Effect::Run(run) => Some(Input::Exited { job: run.job, exit: Exit::Status(0) }),
                 Effect::Spend(spend) => Some(Input::Spent { spend: spend.id, result: self.mark(spend) }),
                 Effect::Log(_) | Effect::Exit(_) => None,
             };
-            self.take(effect, packet, Some(self.now));
+            self.take(effect, packet, Some(self.engine.now()));
             if let Some(answer) = answer {
-                effects.extend(self.engine.handle(self.now, answer));
+                self.wanted.extend(self.engine.handle(self.engine.now(), answer));
             }
         }
     }
@@ -128,6 +133,13 @@ impl<S: Sink> World<S> {
         }
     }
 
+    /// Ends a packet that changed something, with the timers that it made due at once.
+    #[inline(never)]
+    fn settle(&mut self) {
+        self.deliver();
+        self.timeouts(self.engine.now());
+    }
+
     /// Hands the decisions of one moment on. The engine goes on to the next door while a mark is being written; the
     /// documented order is door by door, and a timer that a packet has set comes after all of the packet's own.
     fn deliver(&mut self) {
@@ -140,27 +152,26 @@ impl<S: Sink> World<S> {
 }
 
 impl<S: Sink> Visit for World<S> {
-    #[inline]
+    /// Always inline: this is the loop over a capture's packets, and as a call it takes twice as long.
+    #[inline(always)]
     fn record(&mut self, record: Record<'_>) {
-        // A stamp earlier than the latest one counts as the latest (TIME-2).
-        let at = self.now.max(record.at);
-        while let Some((due, _)) = self.engine.poll_timeout().filter(|(due, _)| *due <= at) {
-            self.timeout(due);
+        if self.engine.is_due(record.at) {
+            self.timeouts(record.at);
         }
         self.counts.packets += 1;
         self.fine = record.fine;
-        self.now = at;
-        let input = Input::Frame { frame: record.frame, loopback: record.loopback || self.loopback };
-        let effects = self.engine.handle_watched(self.now, input, self.sink.watch());
-        if effects.len() != 0 {
-            let effects = effects.collect();
-            self.carry_out(effects, Some(record.number));
+        let loopback = record.loopback | self.loopback;
+        let effects = self.engine.handle_frame(record.at, record.frame, loopback, self.sink.watch());
+        let decided = effects.len() != 0;
+        if decided {
+            self.wanted.extend(effects);
+            self.carry_out(Some(record.number));
         }
         if <S::Watch as Watch>::EVERY {
             self.sink.packet(&record);
         }
-        if !self.batch.is_empty() {
-            self.deliver();
+        if decided {
+            self.settle();
         }
     }
 

@@ -1,0 +1,142 @@
+//! Which sources may have a knock: the answer "none" for most packets, from a table that stays in the cache.
+//!
+//! The index of knocks has the truth, but a look into it misses the cache once there are many. A source is hashed to one
+//! of many places; a place's bit is set while any source there has a knock. A count beside each bit, which is touched
+//! only when a source gets its first knock or loses its last, tells when to clear it.
+
+/// The fewest places.
+const LEAST: usize = 1 << 12;
+/// The most places: their bits, 512 KiB, are what a core's own cache has room for beside everything else.
+const MOST: usize = 1 << 22;
+/// Places for each source: one stranger in so many is taken for a source, and looked up in vain.
+const PLACES: usize = 16;
+
+/// A set of sources that may answer "perhaps" for one that is not in it, but never "no" for one that is.
+#[derive(Debug)]
+pub(crate) struct Summary {
+    bits: Box<[u64]>,
+    /// For each place the number of sources there; the highest number stays for ever.
+    counts: Box<[u8]>,
+    sources: usize,
+    factors: [u64; 2],
+    /// How far a hash is shifted so that a place remains.
+    shift: u32,
+}
+
+impl Summary {
+    /// Without sources; `seed` settles which of them share a place.
+    pub(crate) fn new(seed: u64) -> Self {
+        // The factors must be odd, and nobody outside may know them; their other bits come from splitmix64's constants.
+        let factors = [seed ^ 0x9e37_79b9_7f4a_7c15 | 1, seed.rotate_left(32) ^ 0xbf58_476d_1ce4_e5b9 | 1];
+        let mut summary = Self { bits: Box::new([]), counts: Box::new([]), sources: 0, factors, shift: 0 };
+        summary.clear(LEAST);
+        summary
+    }
+
+    /// Whether the source with this key may be here.
+    #[inline(always)]
+    pub(crate) fn may_hold(&self, key: (u64, u64)) -> bool {
+        let place = self.place(key);
+        self.bits[place >> 6] >> (place & 63) & 1 != 0
+    }
+
+    /// Adds a source that is not here; says whether there are now too many for the places, so that
+    /// [`Summary::refill`] is due.
+    #[must_use]
+    pub(crate) fn add(&mut self, key: (u64, u64)) -> bool {
+        let place = self.place(key);
+        self.bits[place >> 6] |= 1 << (place & 63);
+        self.counts[place] = self.counts[place].saturating_add(1);
+        self.sources += 1;
+        self.counts.len() < MOST && self.sources > self.counts.len() / PLACES
+    }
+
+    /// Removes a source that is here.
+    pub(crate) fn remove(&mut self, key: (u64, u64)) {
+        let place = self.place(key);
+        self.sources -= 1;
+        match self.counts[place] {
+            // Nobody knows how many there really are.
+            u8::MAX => {}
+            1 => {
+                self.counts[place] = 0;
+                self.bits[place >> 6] &= !(1 << (place & 63));
+            }
+            more => self.counts[place] = more - 1,
+        }
+    }
+
+    /// Takes exactly these sources, and as many places as they need.
+    pub(crate) fn refill(&mut self, keys: impl ExactSizeIterator<Item = (u64, u64)>) {
+        self.clear((2 * keys.len() * PLACES).next_power_of_two().clamp(LEAST, MOST));
+        for key in keys {
+            // There is room for twice as many, or there are as many places as there ever will be.
+            let _enough = self.add(key);
+        }
+    }
+
+    fn clear(&mut self, places: usize) {
+        self.bits = vec![0; places / 64].into();
+        self.counts = vec![0; places].into();
+        self.sources = 0;
+        self.shift = 64 - places.trailing_zeros();
+    }
+
+    /// Multiplying by an odd secret spreads keys over the upper bits.
+    #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "the shift leaves at most 22 bits")]
+    fn place(&self, key: (u64, u64)) -> usize {
+        let hash = key.0.wrapping_mul(self.factors[0]).wrapping_add(key.1.wrapping_mul(self.factors[1]));
+        (hash >> self.shift) as usize
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn whoever_is_here_is_never_denied(steps in prop::collection::vec((any::<bool>(), 0_u64..2_000), 0..4_000)) {
+            let (mut summary, mut here) = (Summary::new(1), BTreeSet::new());
+            for (add, key) in steps {
+                if add && here.insert(key) {
+                    if summary.add((key, 4)) {
+                        summary.refill(here.iter().map(|key| (*key, 4)).collect::<Vec<_>>().into_iter());
+                    }
+                } else if !add && here.remove(&key) {
+                    summary.remove((key, 4));
+                }
+            }
+            prop_assert!(here.iter().all(|key| summary.may_hold((*key, 4))));
+            for key in here {
+                summary.remove((key, 4));
+            }
+            prop_assert!((0..2_000).all(|key| !summary.may_hold((key, 4))), "empty again, and all bits clear");
+        }
+    }
+
+    #[test]
+    fn strangers_are_mostly_denied() {
+        let mut summary = Summary::new(7);
+        summary.refill((0..100_000).map(|key| (key * 2, 4)).collect::<Vec<_>>().into_iter());
+        let mistaken = (0..100_000).filter(|key| summary.may_hold((key * 2 + 1, 4))).count();
+        assert!(mistaken < 10_000, "{mistaken} of 100000 strangers are looked up");
+    }
+
+    #[test]
+    fn a_crowded_place_is_never_emptied() {
+        let mut summary = Summary::new(1);
+        for _ in 0..300 {
+            let _enough = summary.add((1, 4));
+        }
+        for _ in 0..299 {
+            summary.remove((1, 4));
+        }
+        assert!(summary.may_hold((1, 4)));
+    }
+}
