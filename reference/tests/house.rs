@@ -8,7 +8,7 @@ use std::{
 };
 
 /// The library's modules, lowest first: a module may use those above it in this list and no other.
-const LAYERS: [&str; 18] = [
+const LAYERS: [&str; 19] = [
     "quote",
     "clause",
     "flags",
