@@ -19,6 +19,7 @@ const LAYERS: [&str; 19] = [
     "config",
     "one_time",
     "knock",
+    "summary",
     "knocks",
     "repeats",
     "deadlines",

@@ -1,6 +1,7 @@
 //! What stands beside a capture: its configuration, its sidecar, its one-time files, its expected decisions.
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     fs, io,
     net::IpAddr,
     path::{Path, PathBuf},
@@ -13,7 +14,7 @@ use knockd::{
 };
 use serde::Deserialize;
 
-use super::error::ReplayError;
+use super::{error::ReplayError, timeline::printable};
 
 /// The path of what belongs to `capture`: its ending, after `.gz` is removed, replaced by `ending`.
 #[must_use]
@@ -62,6 +63,19 @@ impl Setting {
         Ok(Self { path: path.to_owned(), text, doors, traps, file_traps, loopback })
     }
 
+    /// Names the doors as people are shown them: control characters escaped, since a terminal would obey them, and
+    /// namesakes numbered from the second one on.
+    #[must_use]
+    pub fn labelled(mut self) -> Self {
+        let mut seen = BTreeMap::new();
+        self.doors = self.doors.renamed(|name| {
+            let count = seen.entry(name.to_owned()).and_modify(|count| *count += 1).or_insert(1);
+            let label = printable(name);
+            if *count == 1 { label } else { format!("{label} ({count})") }
+        });
+        self
+    }
+
     /// How many traps there are.
     #[must_use]
     pub fn warnings(&self) -> u64 {
@@ -83,17 +97,23 @@ impl Setting {
     }
 
     /// Writes the one-time files as a replay left them into `folder`, under their own paths without the leading `/`
-    /// and with `_` for every `..`.
+    /// and with `_` for every `..`. A file whose path another door's has taken goes to a folder `door-N`, where N is its
+    /// door's index.
     ///
     /// # Errors
     ///
     /// A folder or file cannot be made.
     pub fn write_spent(&self, folder: &Path, texts: &[Option<Vec<u8>>]) -> Result<(), ReplayError> {
-        for (door, text) in self.doors.config().doors.iter().zip(texts) {
+        let mut taken = BTreeSet::new();
+        for (index, (door, text)) in self.doors.config().doors.iter().zip(texts).enumerate() {
             let (Sequences::OneTime(file), Some(text)) = (&door.sequences, text) else { continue };
             // The path could be made when the file was read.
             let Ok(file) = path_of(file) else { continue };
-            let path = folder.join(inside(&file));
+            let mut inside = inside(&file);
+            if !taken.insert(inside.clone()) {
+                inside = Path::new(&format!("door-{index}")).join(inside);
+            }
+            let path = folder.join(inside);
             let failed = |error| ReplayError::File { role: "result of --write-spent", path: path.clone(), error };
             fs::create_dir_all(path.parent().unwrap_or(folder)).map_err(failed)?;
             fs::write(&path, text).map_err(failed)?;
@@ -147,6 +167,7 @@ fn path_of(bytes: &[u8]) -> io::Result<PathBuf> {
 #[serde(deny_unknown_fields)]
 pub struct Sidecar {
     /// What the capture shows.
+    #[serde(default)]
     pub about: String,
     /// The addresses of the host that captured it.
     #[serde(default)]

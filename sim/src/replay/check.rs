@@ -75,6 +75,10 @@ fn in_order(mut fields: Map<String, Value>) -> String {
     text + "}"
 }
 
+/// The lines of each side that are compared one by one, at most: where more differs nobody reads on, and the work grows
+/// with their product.
+const MOST: usize = 1_000;
+
 /// The difference between the expected and the actual decisions, `-` and `+` in front of their lines, with a few lines
 /// around; `None` if there is none.
 #[must_use]
@@ -82,8 +86,12 @@ pub fn difference(expected: &[String], actual: &[String]) -> Option<String> {
     if expected == actual {
         return None;
     }
+    let alike = expected.iter().zip(actual).take_while(|(old, new)| old == new).count();
+    let from = alike.saturating_sub(2);
+    let part = |lines: &[String]| -> Vec<String> { lines[from..].iter().take(MOST).cloned().collect() };
+    let (old, new) = (part(expected), part(actual));
     let (old, new): (Vec<&str>, Vec<&str>) =
-        (expected.iter().map(String::as_str).collect(), actual.iter().map(String::as_str).collect());
+        (old.iter().map(String::as_str).collect(), new.iter().map(String::as_str).collect());
     let diff = TextDiff::from_slices(&old, &new);
     let mut text = String::new();
     for (place, group) in diff.grouped_ops(2).iter().enumerate() {
@@ -100,6 +108,11 @@ pub fn difference(expected: &[String], actual: &[String]) -> Option<String> {
             text.push_str(change.value());
             text.push('\n');
         }
+    }
+    let left = |lines: &[String]| lines.len().saturating_sub(from + MOST);
+    if left(expected) + left(actual) > 0 {
+        text +=
+            &format!("   ... not compared any more: {} expected and {} decided lines\n", left(expected), left(actual));
     }
     Some(text)
 }

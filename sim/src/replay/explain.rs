@@ -22,7 +22,7 @@ use super::{
     decision::Decision,
     misses::Misses,
     progress::Bar,
-    timeline::{self, Summary},
+    timeline::{self, Summary, printable},
     vain::Vain,
     who,
     words::{self, Cited},
@@ -44,7 +44,7 @@ pub struct Filter {
 impl Filter {
     /// Whether it takes the door called `name`.
     pub(super) fn takes_door(&self, name: &str) -> bool {
-        self.doors.is_empty() || self.doors.iter().any(|door| door == name)
+        self.doors.is_empty() || self.doors.iter().any(|door| is_labelled(name, &printable(door)))
     }
 }
 
@@ -281,6 +281,17 @@ impl<'a, W: Write> Explainer<'a, W> {
             self.result = result;
         }
     }
+}
+
+/// Whether `label` is how a door called `name` is shown: namesakes are numbered.
+fn is_labelled(label: &str, name: &str) -> bool {
+    label.strip_prefix(name).is_some_and(|rest| {
+        rest.is_empty() || rest.strip_prefix(" (").and_then(|rest| rest.strip_suffix(')')).is_some_and(is_number)
+    })
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Whether the packets of `source` are told.

@@ -17,16 +17,43 @@ use crate::capture::{Progress, Record};
 /// Decisions in comparable form, when a comparison wants them.
 type Collected<'a> = Option<&'a mut Vec<String>>;
 
+/// What is worth saying beside lines that programs read: as many remarks as a person would read, and a count of the rest.
+#[derive(Debug, Default)]
+pub struct Remarks {
+    first: Vec<String>,
+    more: u64,
+}
+
+impl Remarks {
+    const MOST: usize = 20;
+
+    fn add(&mut self, remark: &Event) {
+        if self.first.len() < Self::MOST {
+            self.first.push(timeline::printable(&remark.to_string()));
+        } else {
+            self.more += 1;
+        }
+    }
+
+    /// The remarks, a line each.
+    pub fn lines(&self) -> impl Iterator<Item = String> {
+        let more = (self.more > 0).then(|| timeline::plural(self.more, "more remark"));
+        self.first.iter().cloned().chain(more)
+    }
+}
+
 /// Collects decisions and shows nothing.
 pub struct Collect<'a> {
     collected: Collected<'a>,
+    /// What is worth saying beside the comparison.
+    remarks: &'a mut Remarks,
     bar: &'a mut Bar,
     nobody: (),
 }
 
 impl<'a> Collect<'a> {
-    pub(crate) fn new(collected: Collected<'a>, bar: &'a mut Bar) -> Self {
-        Self { collected, bar, nobody: () }
+    pub(crate) fn new(collected: Collected<'a>, remarks: &'a mut Remarks, bar: &'a mut Bar) -> Self {
+        Self { collected, remarks, bar, nobody: () }
     }
 }
 
@@ -41,6 +68,10 @@ impl Sink for Collect<'_> {
         collect(&mut self.collected, decision, fine);
     }
 
+    fn remark(&mut self, remark: &Event, _: Option<Instant>, _: bool) {
+        self.remarks.add(remark);
+    }
+
     fn pause(&mut self, progress: Progress) {
         self.bar.at(progress);
     }
@@ -52,6 +83,8 @@ pub struct Json<'a, W: Write> {
     out: W,
     collected: Collected<'a>,
     watcher: &'a mut dyn FnMut(Option<Progress>),
+    /// What is worth saying beside the lines.
+    remarks: Remarks,
     result: io::Result<()>,
     nobody: (),
 }
@@ -65,18 +98,18 @@ impl<'a, W: Write> Json<'a, W> {
         collected: Collected<'a>,
         watcher: &'a mut dyn FnMut(Option<Progress>),
     ) -> Self {
-        Self { capture, out, collected, watcher, result: Ok(()), nobody: () }
+        Self { capture, out, collected, watcher, remarks: Remarks::default(), result: Ok(()), nobody: () }
     }
 
-    /// Flushes.
+    /// Flushes, and gives what is worth saying beside the lines.
     ///
     /// # Errors
     ///
     /// The first one of the writer, after which nothing more was written.
-    pub fn finish(mut self) -> io::Result<Summary> {
+    pub fn finish(mut self) -> io::Result<Remarks> {
         self.result?;
         self.out.flush()?;
-        Ok(Summary::default())
+        Ok(self.remarks)
     }
 }
 
@@ -94,6 +127,10 @@ impl<W: Write> Sink for Json<'_, W> {
         if self.result.is_ok() {
             self.result = json::write(&mut self.out, self.capture, decision, fine);
         }
+    }
+
+    fn remark(&mut self, remark: &Event, _: Option<Instant>, _: bool) {
+        self.remarks.add(remark);
     }
 
     fn pause(&mut self, progress: Progress) {

@@ -34,11 +34,94 @@ fn local_addresses_come_from_the_sidecar_or_from_the_command_line_or_are_any() {
 
 /// Standard output is for the lines alone, so what they rest on is said elsewhere.
 #[test]
-fn json_says_on_standard_error_that_no_local_address_is_known() {
-    let ran = Scene::with_capture(&knock()).replay(&["--json", "a.pcap"]);
-    assert_eq!(decisions(&ran.out).len(), 5);
-    assert!(ran.err.starts_with("knocksim: a.pcap: local addresses: any unicast destination"), "{}", ran.err);
-    assert_eq!(ran.status, 0);
+fn json_says_on_standard_error_which_local_addresses_it_took() {
+    let scene = Scene::with_capture(&knock());
+    for (arguments, taken) in [
+        (&["--json", "a.pcap"][..], "any unicast destination (name the host's own with --local ADDR)"),
+        (&["--json", "--local", "192.0.2.1", "a.pcap"], "192.0.2.1 (--local)"),
+    ] {
+        let ran = scene.replay(arguments);
+        assert_eq!((ran.status, ran.err.as_str(), decisions(&ran.out).len()), (0, "", 5));
+        assert_eq!(ran.notes, [format!("knocksim: note: a.pcap: local addresses: {taken}\n")]);
+    }
+}
+
+/// `--local` beats the sidecar, so a broken one does no harm; and a sidecar may hold nothing but the addresses.
+#[test]
+fn a_sidecar_is_read_only_where_it_is_needed_and_may_be_short() {
+    let broken = Scene::with_capture(&knock()).file("a.toml", "local = 7\n");
+    assert_eq!(broken.replay(&["--json", "a.pcap"]).status, 2);
+    assert_eq!(decisions(&broken.replay(&["--json", "--local", "192.0.2.1", "a.pcap"]).ok()).len(), 5);
+    let short = Scene::with_capture(&knock()).file("a.toml", "local = [\"192.0.2.1\"]\n");
+    assert_eq!(decisions(&short.replay(&["--json", "a.pcap"]).ok()).len(), 5);
+}
+
+/// Programs read standard output; what is worth saying beside it is said elsewhere (ONCE-2).
+#[test]
+fn a_line_that_is_passed_over_is_told_with_json_too() {
+    let config = "[ssh]\nOne_Time_Sequences = lines\nTCPFlags = syn,!ack\nCommand = open %IP%\n";
+    let scene = Scene::with_capture(&knock()).file("a.conf", config).file("lines", "nonsense\n 1,2,3\n");
+    let ran = scene.replay(&["--json", "--local", "192.0.2.1", "a.pcap"]);
+    assert!(ran.notes[1].starts_with("knocksim: note: a.pcap: ssh: lines line 1 is passed over: "), "{ran:?}");
+}
+
+/// Two doors' files whose paths would be the same inside the folder are both written.
+#[test]
+fn spent_files_do_not_overwrite_each_other() {
+    let door = |name: &str, file: &str| format!("[{name}]\nOne_Time_Sequences = {file}\nTCPFlags = syn,!ack\n");
+    let scene = Scene::with_capture(&knock())
+        .file("in/a.conf", door("a", "../lines") + &door("b", "_/lines"))
+        .file("lines", " 7000,9000,8000\n")
+        .file("in/_/lines", " 1,2,3\n");
+    let arguments = ["--json", "--config", "in/a.conf", "--local", "192.0.2.1", "--write-spent", "out", "a.pcap"];
+    scene.replay(&arguments).ok();
+    assert_eq!(scene.read("out/a.pcap/_/lines"), b"#7000,9000,8000\n");
+    assert_eq!(scene.read("out/a.pcap/door-1/_/lines"), b" 1,2,3\n");
+}
+
+/// A folder that cannot be written is an error (status 2), and the verdict of the comparison is told all the same.
+#[test]
+fn a_difference_is_told_even_if_the_spent_files_cannot_be_written() {
+    let config = "[ssh]\nOne_Time_Sequences = lines\nTCPFlags = syn,!ack\nCommand = open %IP%\n";
+    let scene = Scene::with_capture(&knock())
+        .file("a.conf", config)
+        .file("lines", " 7000,9000,8000\n")
+        .file("a.expected", "")
+        .file("out", "no folder");
+    let ran = scene.replay(&["--check", "--local", "192.0.2.1", "--write-spent", "out", "a.pcap"]);
+    assert_eq!(ran.status, 2);
+    assert!(ran.out.contains("differs from what is expected") && ran.err.contains("--write-spent"), "{ran:?}");
+}
+
+/// Where much differs the comparison stays quick and its report short.
+#[test]
+fn a_great_difference_is_shown_in_part() {
+    let packets: Vec<_> = (0..10_000).map(|at| syn(at, 7000)).collect();
+    let scene = Scene::with_capture(&pcap(&packets)).file("a.expected", "{}\n".repeat(10_000));
+    let ran = scene.replay(&["--check", "--local", "192.0.2.1", "a.pcap"]);
+    assert_eq!(ran.status, 1);
+    assert!(ran.out.lines().count() < 3_000 && ran.out.contains("not compared any more"), "{}", ran.out.len());
+}
+
+/// A terminal would obey control characters, and two doors of one name must be told apart (CONF-5).
+#[test]
+fn doors_are_shown_so_that_people_can_read_and_tell_them_apart() {
+    let door = |name: &str| format!("[{name}]\nSequence = 7000,9000,8000\nTCPFlags = syn,!ack\n");
+    let config = door("twice") + &door("twice") + &door("red\u{1b}[31m");
+    let scene = Scene::with_capture(&knock()).file("a.conf", config);
+    let out = scene.replay(&["--local", "192.0.2.1", "a.pcap"]).ok();
+    assert!(out.contains("  twice: OPEN SESAME") && out.contains("  twice (2): OPEN SESAME"), "{out}");
+    assert!(out.contains(r"red\u{1b}[31m: OPEN SESAME") && !out.contains('\u{1b}'), "{out}");
+    let out = scene.replay(&["--explain", "--door", "twice", "--local", "192.0.2.1", "a.pcap"]).ok();
+    assert!(out.contains("at twice (2): opened") && !out.contains("red"), "{out}");
+}
+
+#[test]
+fn a_duplicate_name_keeps_no_other_capture_from_being_replayed() {
+    let scene = Scene::with_capture(&knock()).file("b/a.pcap", knock());
+    let arguments = ["--config", "a.conf", "--json", "--write-spent", "out", "a.pcap", "b/a.pcap"];
+    let ran = scene.replay(&arguments);
+    assert_eq!((ran.status, decisions(&ran.out).len()), (2, 5), "{}", ran.err);
 }
 
 #[test]

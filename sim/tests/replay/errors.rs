@@ -22,6 +22,7 @@ fn kind(error: &ReplayError) -> &'static str {
         ReplayError::OneTime { .. } => "one_time",
         ReplayError::Sidecar { .. } => "sidecar",
         ReplayError::Expected { .. } => "expected",
+        ReplayError::NoDoor { .. } => "no_door",
         ReplayError::SameName(..) => "same_name",
     }
 }
@@ -98,6 +99,7 @@ fn broken_surroundings() -> Vec<Example> {
         ("sidecar_not_toml", good().file("a.toml", "about = \n"), vec!["a.pcap"]),
         ("expected_no_json", good().file("a.expected", "{\"v\":1}\nopen\n"), vec!["--check", "a.pcap"]),
         ("expected_no_object", good().file("a.expected", "\n[1]\n"), vec!["--check", "a.pcap"]),
+        ("no_door", good(), vec!["--explain", "--door", "shh", "a.pcap"]),
         (
             "same_name",
             good().file("b/a.pcap", knock()),
@@ -129,6 +131,7 @@ fn every_kind_of_error_has_an_example() {
         "one_time",
         "sidecar",
         "expected",
+        "no_door",
         "same_name",
     ];
     let shown: BTreeSet<&str> =

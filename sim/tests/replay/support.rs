@@ -192,15 +192,22 @@ pub(crate) fn replay_committed(arguments: &[&str]) -> Ran {
 pub(crate) struct Ran {
     pub(crate) status: i32,
     pub(crate) out: String,
+    /// Standard error, but for [`Ran::notes`].
     pub(crate) err: String,
+    /// What is said on standard error that is no complaint.
+    pub(crate) notes: Vec<String>,
 }
 
 impl From<Output> for Ran {
     fn from(output: Output) -> Self {
+        let err = String::from_utf8(output.stderr).expect("UTF-8");
+        let is_note = |line: &&str| line.starts_with("knocksim: note: ");
+        let (notes, err): (Vec<&str>, Vec<&str>) = err.split_inclusive('\n').partition(is_note);
         Self {
             status: output.status.code().expect("ended by a signal"),
             out: without_rate(&String::from_utf8(output.stdout).expect("UTF-8")),
-            err: String::from_utf8(output.stderr).expect("UTF-8"),
+            err: err.concat(),
+            notes: notes.into_iter().map(ToOwned::to_owned).collect(),
         }
     }
 }
@@ -215,7 +222,7 @@ impl Ran {
 
     /// Both streams and the status, to be read by people.
     pub(crate) fn picture(&self) -> String {
-        let Self { status, out, err } = self;
+        let Self { status, out, err, .. } = self;
         format!("{out}--- standard error\n{err}--- status {status}\n")
     }
 }
