@@ -1,13 +1,12 @@
 //! The hits of knocks that have ended, kept for as long as a packet may come again (SEQ-5).
 //!
 //! A network repeats a TCP segment for about a minute (RFC 9293's user would give up later, but a knock client does
-//! not wait), and a datagram at once or not at all. Each kind is a queue by the order in which knocks ended, with a hash
-//! table into it; both are bounded by the bound on knocks (SEQ-10), and what falls out is the oldest.
+//! not wait), and a datagram at once or not at all. Each kind is a queue by the order in which knocks ended, with hash
+//! buckets into it; both are bounded by the bound on knocks (SEQ-10), and what falls out is the oldest.
 
 use std::{collections::VecDeque, hash::BuildHasher, net::IpAddr, time::Duration};
 
 use foldhash::fast::FixedState;
-use hashbrown::HashTable;
 
 use crate::{knocks::Counted, knocks::key, port::Protocol, time::Instant, wire::Hit};
 
@@ -41,10 +40,10 @@ impl Repeats {
     ) {
         match (counted.protocol, triggered) {
             (Protocol::Tcp, _) => {
-                self.tcp.push(Ended { source, door, counted, until: counted.at.after(TCP_MEMORY) }, now)
+                self.tcp.push(Ended { source, door, counted, until: counted.at.after(TCP_MEMORY), older: 0 }, now)
             }
             (Protocol::Udp, Some(at)) => {
-                self.udp.push(Ended { source, door, counted, until: at.after(UDP_MEMORY) }, now)
+                self.udp.push(Ended { source, door, counted, until: at.after(UDP_MEMORY), older: 0 }, now)
             }
             (Protocol::Udp, None) => {}
         }
@@ -71,22 +70,31 @@ struct Ended {
     door: u32,
     counted: Counted,
     until: Instant,
+    /// The ticket of the hit before it in its bucket.
+    older: u32,
 }
 
+/// A queue of hits, and buckets that lead to them.
+///
+/// The n-th hit ever pushed has ticket n, so its place is a subtraction away. A bucket holds the ticket of its newest hit
+/// and each hit that of the one before it, so a chain runs from new to old, and everything behind the first ticket that
+/// has left the queue has left it, too: nothing need be taken out of a bucket. Tickets wrap; one that is four thousand
+/// million pushes old may seem to be in the queue again, leads to a hit of another bucket, and is passed over there.
 #[derive(Debug)]
 struct Memory {
     bound: usize,
     queue: VecDeque<Ended>,
-    /// The ticket of the queue's front: the n-th hit ever pushed has ticket n, so its place is a subtraction away.
-    front: u64,
-    tickets: HashTable<u64>,
+    /// The ticket of the next hit.
+    next: u32,
+    /// A power of two of them, at least twice as many as there are hits.
+    buckets: Box<[u32]>,
     hasher: FixedState,
 }
 
 impl Memory {
     fn new(bound: usize, seed: u64) -> Self {
-        let hasher = FixedState::with_seed(seed);
-        Self { bound, queue: VecDeque::new(), front: 0, tickets: HashTable::new(), hasher }
+        let buckets = vec![0; 64].into();
+        Self { bound, queue: VecDeque::new(), next: 1, buckets, hasher: FixedState::with_seed(seed) }
     }
 
     fn push(&mut self, ended: Ended, now: Instant) {
@@ -96,68 +104,120 @@ impl Memory {
         // Two for one, so that the queue shrinks again after a flood without ever being scanned.
         for _ in 0..2 {
             if self.queue.front().is_some_and(|oldest| oldest.until <= now) {
-                self.pop();
+                self.queue.pop_front();
             }
         }
         if self.queue.len() >= self.bound {
-            self.pop();
+            self.queue.pop_front();
         }
-        let ticket = self.front + self.queue.len() as u64;
-        let hash = self.hash(&ended.source, ended.door, &ended.counted);
-        self.queue.push_back(ended);
-        let Self { queue, tickets, front, hasher, .. } = self;
-        tickets.insert_unique(hash, ticket, |ticket| {
-            let at = &queue[place(*front, *ticket)];
-            hash_of(hasher, &at.source, at.door, &at.counted)
-        });
+        if self.queue.len() >= self.buckets.len() / 2 {
+            self.grow();
+        }
+        self.link(ended);
     }
 
-    fn pop(&mut self) {
-        let Some(oldest) = self.queue.front() else { return };
-        let hash = self.hash(&oldest.source, oldest.door, &oldest.counted);
-        if let Ok(entry) = self.tickets.find_entry(hash, |ticket| *ticket == self.front) {
-            entry.remove();
+    fn link(&mut self, mut ended: Ended) {
+        let bucket = self.bucket(&ended.source, ended.door, &ended.counted);
+        ended.older = std::mem::replace(&mut self.buckets[bucket], self.next);
+        self.queue.push_back(ended);
+        self.next = self.next.wrapping_add(1);
+    }
+
+    #[cold]
+    fn grow(&mut self) {
+        self.buckets = vec![0; self.buckets.len() * 4].into();
+        self.next = 1;
+        for ended in std::mem::take(&mut self.queue) {
+            self.link(ended);
         }
-        self.queue.pop_front();
-        self.front += 1;
     }
 
     fn knows(&self, door: u32, hit: &Hit, now: Instant) -> bool {
-        if self.queue.is_empty() {
-            return false;
+        let mut ticket = self.buckets[self.bucket(&hit.source, door, &Counted::new(hit, now))];
+        let mut younger = 0;
+        loop {
+            // How many pushes ago; each must be longer ago than the one that led to it.
+            let age = self.next.wrapping_sub(ticket) as usize;
+            if age <= younger || age > self.queue.len() {
+                return false;
+            }
+            let ended = &self.queue[self.queue.len() - age];
+            if now < ended.until
+                && ended.door == door
+                && ended.source == hit.source
+                && ended.counted.is_repeated_by(hit)
+            {
+                return true;
+            }
+            (ticket, younger) = (ended.older, age);
         }
-        let hash = self.hash(&hit.source, door, &Counted::new(hit, now));
-        let same = |ticket: &u64| {
-            let ended = &self.queue[place(self.front, *ticket)];
-            now < ended.until && ended.door == door && ended.source == hit.source && ended.counted.is_repeated_by(hit)
-        };
-        self.tickets.find(hash, same).is_some()
     }
 
     fn renumber(&mut self, places: &[Option<u32>]) {
-        let queue = std::mem::take(&mut self.queue);
-        self.tickets.clear();
-        for mut ended in queue {
+        self.buckets.fill(0);
+        self.next = 1;
+        for mut ended in std::mem::take(&mut self.queue) {
             if let Some(door) = places.get(ended.door as usize).copied().flatten() {
                 ended.door = door;
-                // Nothing is due at the origin of time, so nothing is dropped for its age here.
-                self.push(ended, Instant::default());
+                self.link(ended);
             }
         }
     }
 
-    fn hash(&self, source: &IpAddr, door: u32, counted: &Counted) -> u64 {
-        hash_of(&self.hasher, source, door, counted)
+    #[expect(clippy::cast_possible_truncation, reason = "only the lower bits count")]
+    fn bucket(&self, source: &IpAddr, door: u32, counted: &Counted) -> usize {
+        let ports = u64::from(counted.source_port) << 16 | u64::from(counted.port);
+        let place = u64::from(door) << 32 | u64::from(counted.sequence);
+        self.hasher.hash_one((key(source), ports, place)) as usize & (self.buckets.len() - 1)
     }
 }
 
-fn hash_of(hasher: &FixedState, source: &IpAddr, door: u32, counted: &Counted) -> u64 {
-    let ports = u64::from(counted.source_port) << 16 | u64::from(counted.port);
-    hasher.hash_one((key(source), ports, u64::from(door) << 32 | u64::from(counted.sequence)))
-}
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
 
-/// Where a ticket's hit stands in the queue; the queue is in memory, so the difference fits.
-#[expect(clippy::cast_possible_truncation, reason = "a queue's length is a usize")]
-fn place(front: u64, ticket: u64) -> usize {
-    (ticket - front) as usize
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::flags::TcpFlags;
+
+    fn hit(number: u16) -> Hit {
+        Hit {
+            source: Ipv4Addr::from(u32::from(number)).into(),
+            destination: Ipv4Addr::LOCALHOST.into(),
+            source_port: 40_000,
+            port: 7000,
+            protocol: Protocol::Tcp,
+            flags: TcpFlags::default(),
+            sequence: 1,
+        }
+    }
+
+    proptest! {
+        /// Against a list that is searched from end to end: hits are pushed and asked for as time goes on.
+        #[test]
+        fn what_is_remembered_is_what_a_list_would_remember(
+            bound in 0_usize..300,
+            steps in prop::collection::vec((any::<bool>(), 0_u16..400, 0_u64..300_000_000), 0..2_000),
+            start in prop_oneof![Just(1_u32), Just(u32::MAX - 500)],
+        ) {
+            let (mut memory, mut list) = (Memory::new(bound, 1), Vec::<(u16, Instant)>::new());
+            memory.next = start;
+            let mut nanos = 0;
+            for (push, number, pause) in steps {
+                nanos += pause;
+                let now = Instant::from_nanos(nanos);
+                let (hit, until) = (hit(number), now.after(UDP_MEMORY));
+                if push {
+                    let counted = Counted::new(&hit, now);
+                    memory.push(Ended { source: hit.source, door: 0, counted, until, older: 0 }, now);
+                    list.push((number, until));
+                    list = list.split_off(list.len().saturating_sub(bound));
+                }
+                let known = list.iter().any(|(other, until)| *other == number && now < *until);
+                prop_assert_eq!(memory.knows(0, &hit, now), known);
+                prop_assert!(!memory.knows(1, &hit, now), "another door's");
+            }
+        }
+    }
 }

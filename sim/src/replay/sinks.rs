@@ -77,6 +77,9 @@ impl Sink for Collect<'_> {
     }
 }
 
+/// How many bytes of lines are written at once.
+const ENOUGH_LINES: usize = 1 << 15;
+
 /// Writes a JSON line a decision.
 pub struct Json<'a, W: Write> {
     capture: &'a str,
@@ -85,31 +88,43 @@ pub struct Json<'a, W: Write> {
     watcher: &'a mut dyn FnMut(Option<Progress>),
     /// What is worth saying beside the lines.
     remarks: Remarks,
+    /// Lines that are not written yet: putting them together here costs no call through `out` for each of their pieces.
+    lines: Vec<u8>,
     result: io::Result<()>,
     nobody: (),
 }
 
 impl<'a, W: Write> Json<'a, W> {
     /// Writes to `out` what is decided about the capture called `capture`, and gives what it writes to `collected`, too;
-    /// `watcher` hears how far the capture has been read, and of each line before it is written.
+    /// `watcher` hears how far the capture has been read, and before lines are written.
     pub fn new(
         capture: &'a str,
         out: W,
         collected: Collected<'a>,
         watcher: &'a mut dyn FnMut(Option<Progress>),
     ) -> Self {
-        Self { capture, out, collected, watcher, remarks: Remarks::default(), result: Ok(()), nobody: () }
+        let (remarks, lines) = (Remarks::default(), Vec::new());
+        Self { capture, out, collected, watcher, remarks, lines, result: Ok(()), nobody: () }
     }
 
-    /// Flushes, and gives what is worth saying beside the lines.
+    /// Writes what is left, and gives what is worth saying beside the lines.
     ///
     /// # Errors
     ///
     /// The first one of the writer, after which nothing more was written.
     pub fn finish(mut self) -> io::Result<Remarks> {
+        self.write();
         self.result?;
         self.out.flush()?;
         Ok(self.remarks)
+    }
+
+    fn write(&mut self) {
+        if self.result.is_ok() && !self.lines.is_empty() {
+            (self.watcher)(None);
+            self.result = self.out.write_all(&self.lines);
+        }
+        self.lines.clear();
     }
 }
 
@@ -123,9 +138,10 @@ impl<W: Write> Sink for Json<'_, W> {
 
     fn decision(&mut self, decision: &Decision, fine: bool) {
         collect(&mut self.collected, decision, fine);
-        (self.watcher)(None);
-        if self.result.is_ok() {
-            self.result = json::write(&mut self.out, self.capture, decision, fine);
+        // A vector takes every byte.
+        let _all = json::write(&mut self.lines, self.capture, decision, fine);
+        if self.lines.len() >= ENOUGH_LINES {
+            self.write();
         }
     }
 
@@ -134,6 +150,7 @@ impl<W: Write> Sink for Json<'_, W> {
     }
 
     fn pause(&mut self, progress: Progress) {
+        self.write();
         flush(&mut self.out, &mut self.result);
         (self.watcher)(Some(progress));
     }
