@@ -35,7 +35,8 @@ pub enum Input<'a> {
     Frame {
         /// The frame.
         frame: Frame<'a>,
-        /// Whether it was captured on a loopback interface, where a host may knock on itself (LISTEN-9).
+        /// Whether it is known to be captured on a loopback interface, where a host may knock on itself (LISTEN-9), even
+        /// if [`Frame::tells_loopback`] says nothing.
         loopback: bool,
     },
     /// A command has ended.
@@ -350,13 +351,14 @@ impl Engine {
     /// A frame that may matter. Takes it in parts: by reference it would be written to memory for every frame.
     #[inline(never)]
     fn frame<W: Watch>(&mut self, link: Link, bytes: &[u8], original_len: usize, loopback: bool, watch: &mut W) {
-        match wire::decode(Frame { link, bytes, original_len }) {
+        let frame = Frame { link, bytes, original_len };
+        match wire::decode(frame) {
             Ok(hit) => {
                 let is_first = self.first.contains(hit.port, hit.protocol);
                 if W::EVERY || is_first || self.knocks.may_be_of(&hit.source) {
                     self.fetch(&hit, is_first);
                     if W::EVERY || is_first || self.knocks.any_of(&hit.source) {
-                        self.hit(&hit, loopback, watch);
+                        self.hit(&hit, loopback || frame.tells_loopback(), watch);
                     }
                 }
             }

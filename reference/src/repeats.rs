@@ -38,12 +38,13 @@ impl Repeats {
         triggered: Option<Instant>,
         now: Instant,
     ) {
+        let packet = Packet::of(&counted);
         match (counted.protocol, triggered) {
             (Protocol::Tcp, _) => {
-                self.tcp.push(Ended { source, door, counted, until: counted.at.after(TCP_MEMORY), older: 0 }, now)
+                self.tcp.push(Ended { source, door, packet, until: counted.at.after(TCP_MEMORY), older: 0 }, now)
             }
             (Protocol::Udp, Some(at)) => {
-                self.udp.push(Ended { source, door, counted, until: at.after(UDP_MEMORY), older: 0 }, now)
+                self.udp.push(Ended { source, door, packet, until: at.after(UDP_MEMORY), older: 0 }, now)
             }
             (Protocol::Udp, None) => {}
         }
@@ -65,7 +66,7 @@ impl Repeats {
             Protocol::Tcp => &self.tcp,
             Protocol::Udp => &self.udp,
         };
-        let newest = memory.at(memory.buckets[memory.bucket(source, 0, counted)]);
+        let newest = memory.at(memory.buckets[memory.bucket(source, 0, &Packet::of(counted))]);
         black_box(newest.map(|(_, ended)| ended.older));
     }
 
@@ -80,11 +81,27 @@ impl Repeats {
 struct Ended {
     source: IpAddr,
     door: u32,
-    counted: Counted,
+    packet: Packet,
     until: Instant,
     /// The ticket of the hit before it in its bucket.
     older: u32,
 }
+
+/// What tells a packet from others of its source and protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Packet {
+    sequence: u32,
+    source_port: u16,
+    port: u16,
+}
+
+impl Packet {
+    fn of(counted: &Counted) -> Self {
+        Self { sequence: counted.sequence, source_port: counted.source_port, port: counted.port }
+    }
+}
+
+const _: () = assert!(size_of::<Ended>() == 48, "what ended is remembered in as many places as are in progress");
 
 /// A queue of hits, and buckets that lead to them.
 ///
@@ -98,7 +115,7 @@ struct Memory {
     queue: VecDeque<Ended>,
     /// The ticket of the next hit.
     next: u32,
-    /// A power of two of them, at least four times as many as there are hits.
+    /// A power of two of them, at least twice as many as there are hits.
     buckets: Box<[u32]>,
     hasher: FixedState,
 }
@@ -122,14 +139,14 @@ impl Memory {
         if self.queue.len() >= self.bound {
             self.queue.pop_front();
         }
-        if self.queue.len() >= self.buckets.len() / 4 {
+        if self.queue.len() >= self.buckets.len() / 2 {
             self.grow();
         }
         self.link(ended);
     }
 
     fn link(&mut self, mut ended: Ended) {
-        let bucket = self.bucket(&ended.source, ended.door, &ended.counted);
+        let bucket = self.bucket(&ended.source, ended.door, &ended.packet);
         ended.older = std::mem::replace(&mut self.buckets[bucket], self.next);
         self.queue.push_back(ended);
         self.next = self.next.wrapping_add(1);
@@ -137,23 +154,23 @@ impl Memory {
 
     #[cold]
     fn grow(&mut self) {
-        self.buckets = vec![0; self.buckets.len() * 4].into();
+        self.buckets = vec![0; self.buckets.len() * 2].into();
         self.next = 1;
-        for ended in std::mem::take(&mut self.queue) {
-            self.link(ended);
+        for place in 0..self.queue.len() {
+            let Ended { source, door, packet, .. } = &self.queue[place];
+            let bucket = self.bucket(source, *door, packet);
+            self.queue[place].older = std::mem::replace(&mut self.buckets[bucket], self.next);
+            self.next = self.next.wrapping_add(1);
         }
     }
 
     fn knows(&self, door: u32, hit: &Hit, now: Instant) -> bool {
-        let mut ticket = self.buckets[self.bucket(&hit.source, door, &Counted::new(hit, now))];
+        let packet = Packet::of(&Counted::new(hit, now));
+        let mut ticket = self.buckets[self.bucket(&hit.source, door, &packet)];
         let mut younger = 0;
         // Each must be longer ago than the one that led to it.
         while let Some((age, ended)) = self.at(ticket).filter(|(age, _)| *age > younger) {
-            if now < ended.until
-                && ended.door == door
-                && ended.source == hit.source
-                && ended.counted.is_repeated_by(hit)
-            {
+            if now < ended.until && ended.door == door && ended.source == hit.source && ended.packet == packet {
                 return true;
             }
             (ticket, younger) = (ended.older, age);
@@ -180,10 +197,10 @@ impl Memory {
 
     /// The buckets of one packet at all doors lie side by side, so that they come with one load from memory.
     #[expect(clippy::cast_possible_truncation, reason = "only the lower bits count")]
-    fn bucket(&self, source: &IpAddr, door: u32, counted: &Counted) -> usize {
-        let ports = u64::from(counted.source_port) << 16 | u64::from(counted.port);
-        let packet = self.hasher.hash_one((key(source), ports, u64::from(counted.sequence)));
-        (packet as usize ^ door as usize) & (self.buckets.len() - 1)
+    fn bucket(&self, source: &IpAddr, door: u32, packet: &Packet) -> usize {
+        let ports = u64::from(packet.source_port) << 16 | u64::from(packet.port);
+        let hash = self.hasher.hash_one((key(source), ports, u64::from(packet.sequence)));
+        (hash as usize ^ door as usize) & (self.buckets.len() - 1)
     }
 }
 
@@ -224,8 +241,8 @@ mod tests {
                 let now = Instant::from_nanos(nanos);
                 let (hit, until) = (hit(number), now.after(UDP_MEMORY));
                 if push {
-                    let counted = Counted::new(&hit, now);
-                    memory.push(Ended { source: hit.source, door: 0, counted, until, older: 0 }, now);
+                    let packet = Packet::of(&Counted::new(&hit, now));
+                    memory.push(Ended { source: hit.source, door: 0, packet, until, older: 0 }, now);
                     list.push((number, until));
                     list = list.split_off(list.len().saturating_sub(bound));
                 }

@@ -54,7 +54,7 @@ pub struct Frame<'a> {
     pub link: Link,
     /// The bytes that were captured.
     pub bytes: &'a [u8],
-    /// The frame's length in bytes on the wire, at least `bytes.len()`; bytes beyond it are not looked at.
+    /// The frame's length in bytes on the wire; bytes captured beyond it are not looked at.
     pub original_len: usize,
 }
 

@@ -50,8 +50,10 @@ fn work_is_flat(million: Crowd) {
     for crowd in [Crowd::of(1_000, MILLION), Crowd::of(100_000, MILLION), million] {
         let knocks = crowd.engine.knocks();
         let many = Costs::of(crowd);
-        assert_eq!(many.typical(), few.typical(), "among {knocks} knocks");
-        // Now and then two addresses share seven bits of a hash, and a knock is looked at in vain.
+        // Now and then two sources share a bucket, and a knock is looked at in vain.
+        for (many, few) in many.typical().into_iter().zip(few.typical()) {
+            assert!(many <= few + 1, "among {knocks} knocks {many} were looked at instead of {few}");
+        }
         let (most, least) = (many.most(), few.typical().into_iter().max().unwrap_or_default());
         assert!(most <= least + 4, "among {knocks} knocks one packet looked at {most}");
     }

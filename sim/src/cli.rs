@@ -6,9 +6,16 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::replay::{Options, Show, address, beside::LocalArg, explain::Filter};
 
+const EXAMPLE: &str = "\
+Example:
+  knocksim replay --config /etc/knockd.conf --local 192.0.2.1/24 failed.pcap --explain
+      why did my knock fail?
+
+knocksim replay --help shows more.";
+
 /// A port-knock daemon without a network: replays captures and says what a conforming daemon decides, and why.
 #[derive(Debug, Parser)]
-#[command(name = "knocksim", version, max_term_width = 100)]
+#[command(name = "knocksim", version, max_term_width = 100, after_help = EXAMPLE)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]

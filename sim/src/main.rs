@@ -11,7 +11,7 @@ use clap::Parser;
 use knockd::config::Style;
 use knocksim::{
     cli::{Cli, Command},
-    replay::{self, Streams},
+    replay::{self, Show, Streams},
 };
 
 fn main() -> ExitCode {
@@ -22,7 +22,11 @@ fn main() -> ExitCode {
     let bar = io::stderr().is_terminal();
     let style = if colours { Style::Colours } else { Style::Plain };
     let mut err = anstream::stderr().lock();
-    let result = if colours {
+    let result = if let Show::Json = options.show {
+        // JSON has no escapes, and looking for some takes as long as deciding.
+        let mut out = BufWriter::with_capacity(1 << 16, out);
+        replay::run(&options, &captures, &mut Streams { out: &mut out, err: &mut err, style, bar })
+    } else if colours {
         // Strips and translates escapes where the terminal needs it; a file or a pipe takes the bytes as they are.
         let mut out = BufWriter::with_capacity(1 << 16, AutoStream::auto(out));
         replay::run(&options, &captures, &mut Streams { out: &mut out, err: &mut err, style, bar })

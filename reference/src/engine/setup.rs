@@ -151,6 +151,16 @@ impl Doors {
         &self.config
     }
 
+    /// The same doors under other names, for whoever shows them: `name` is asked for each, in order. No decision depends
+    /// on a name.
+    #[must_use]
+    pub fn renamed(mut self, mut name: impl FnMut(&str) -> String) -> Self {
+        for door in &mut self.config.doors {
+            door.name = name(&door.name);
+        }
+        self
+    }
+
     /// For each door, in order, the text of its one-time file.
     pub fn texts(&self) -> impl Iterator<Item = Option<&[u8]>> {
         self.files.iter().map(|file| file.as_ref().map(|file| file.text.as_slice()))

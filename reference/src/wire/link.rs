@@ -1,6 +1,6 @@
 //! The link layers (LISTEN-4): what lies before the IP packet, and which version of IP it announces.
 
-use super::{Header, Link, NoHit, rest::Rest};
+use super::{Frame, Header, Link, NoHit, rest::Rest};
 
 pub(super) const ETHERTYPE_IPV4: u16 = 0x0800;
 const ETHERTYPE_IPV6: u16 = 0x86dd;
@@ -28,6 +28,23 @@ pub(super) fn strip(link: Link, frame: Rest<'_>) -> Result<(Rest<'_>, Option<u8>
         Link::Null => {
             let family = *frame.head::<4>(Header::Null)?;
             Ok((frame.after(Header::Null, 4)?, Some(version_of_family(family)?)))
+        }
+    }
+}
+
+/// `ARPHRD_LOOPBACK`: Linux's hardware type of `lo`.
+const LOOPBACK: [u8; 2] = 772_u16.to_be_bytes();
+
+impl Frame<'_> {
+    /// Whether the frame itself tells that it was captured on a loopback interface: BSD's loopback framing, or the
+    /// hardware type in a Linux cooked header, which is told of each packet (LISTEN-9).
+    #[must_use]
+    pub fn tells_loopback(&self) -> bool {
+        match self.link {
+            Link::Null => true,
+            Link::Sll => self.bytes.get(2..4) == Some(&LOOPBACK),
+            Link::Sll2 => self.bytes.get(8..10) == Some(&LOOPBACK),
+            Link::Ethernet | Link::Raw => false,
         }
     }
 }

@@ -335,3 +335,16 @@ fn refusals_say_why_and_by_which_clause() {
         assert_eq!((refusal.clause(), refusal.to_string().as_str()), (clause, text));
     }
 }
+
+/// On `any` every packet tells of its own interface, so a host that knocks on itself is heard there, too (LISTEN-9).
+#[test]
+fn cooked_headers_tell_of_loopback() {
+    let tells = |link, at: usize, kind: u16| {
+        let mut bytes = [0; 20];
+        bytes[at..at + 2].copy_from_slice(&kind.to_be_bytes());
+        Frame { link, bytes: &bytes, original_len: 20 }.tells_loopback()
+    };
+    assert!(tells(Link::Sll, 2, 772) && tells(Link::Sll2, 8, 772) && tells(Link::Null, 0, 2));
+    assert!(!tells(Link::Sll, 2, 1) && !tells(Link::Sll2, 8, 1) && !tells(Link::Ethernet, 12, 0x0800));
+    assert!(!Frame { link: Link::Sll, bytes: &[0, 0, 3], original_len: 3 }.tells_loopback(), "cut within the field");
+}

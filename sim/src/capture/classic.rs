@@ -105,7 +105,7 @@ impl Classic {
             };
             // Cannot overflow: 2^32 s are 4.3e18 ns, and 2^32 us are 4.3e12.
             let at = Instant::from_nanos(u64::from(seconds) * 1_000_000_000 + u64::from(fraction) * unit);
-            let frame = Frame { link, bytes, original_len: captured.max(original as usize) };
+            let frame = Frame { link, bytes, original_len: original as usize };
             let offset = base + (window.len() - rest.len()) as u64;
             visit.record(Record { number, offset, at, frame, loopback, fine });
             number += 1;

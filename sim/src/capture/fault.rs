@@ -126,7 +126,7 @@ pub enum Problem {
         /// Its bytes.
         value: Vec<u8>,
     },
-    /// A time before 1970 or after 2554, which [`knockd::time::Instant`] cannot tell.
+    /// A time before 1970 or after 2262: later ones leave too little of [`knockd::time::Instant`]'s range for what is due then.
     Time {
         /// The stamp as it stands in the file.
         ticks: u64,
@@ -184,7 +184,7 @@ impl fmt::Display for Problem {
                 value.iter().try_for_each(|byte| write!(f, " {byte:02x}"))
             }
             Self::Time { ticks, interface } => {
-                write!(f, "the packet's time, {ticks} on interface {interface}'s clock, is before 1970 or after 2554")
+                write!(f, "the packet's time, {ticks} on interface {interface}'s clock, is before 1970 or after 2262")
             }
         }
     }

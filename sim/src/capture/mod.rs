@@ -6,7 +6,8 @@
 //! `tcpdump -w - | ...` is decided packet by packet.
 //!
 //! What libpcap reads is read: a snapshot length of 0, packets longer than it (up to [`MAX_CAPTURED`]), a second's
-//! fraction of a second or more (it carries), a captured length above the original one.
+//! fraction of a second or more (it carries), a captured length above the original one (the frame then ends at its
+//! original length, LISTEN-6).
 //!
 //! # Why no library walks the records
 //!

@@ -219,7 +219,7 @@ impl Pcapng {
         let linktype = interface.linktype;
         let link =
             Link::from_linktype(linktype).ok_or(Problem::LinkType { number: linktype, interface: Some(number) })?;
-        let frame = Frame { link, bytes, original_len: captured.max(original as usize) };
+        let frame = Frame { link, bytes, original_len: original as usize };
         let loopback = link == Link::Null || interface.loopback;
         Ok(Record { number: self.next, offset, at, frame, loopback, fine: self.fine })
     }

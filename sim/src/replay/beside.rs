@@ -1,6 +1,7 @@
 //! What stands beside a capture: its configuration, its sidecar, its one-time files, its expected decisions.
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     fs, io,
     net::IpAddr,
     path::{Path, PathBuf},
@@ -8,12 +9,12 @@ use std::{
 };
 
 use knockd::{
-    config::{self, Config, Diagnostic, Sequences},
+    config::{self, Config, Diagnostic, Sequences, Style, one_time_trap},
     engine::{Doors, Local, Locals, OneTimeFile},
 };
 use serde::Deserialize;
 
-use super::error::ReplayError;
+use super::{error::ReplayError, timeline::printable};
 
 /// The path of what belongs to `capture`: its ending, after `.gz` is removed, replaced by `ending`.
 #[must_use]
@@ -34,6 +35,8 @@ pub struct Setting {
     pub doors: Doors,
     /// The traps in it.
     pub traps: Vec<Diagnostic>,
+    /// The traps in its one-time files, each with the index of its door.
+    pub file_traps: Vec<(usize, Diagnostic)>,
     /// Whether `Interface` names the loopback interface.
     pub loopback: bool,
 }
@@ -44,7 +47,7 @@ impl Setting {
     /// # Errors
     ///
     /// The file cannot be read, has errors, or names one-time files that will not do.
-    pub fn read(path: &Path, style: config::Style) -> Result<Self, ReplayError> {
+    pub fn read(path: &Path, style: Style) -> Result<Self, ReplayError> {
         let text = read("configuration", path)?;
         let (config, traps) = Config::parse(&text).map_err(|errors| ReplayError::Config {
             path: path.to_owned(),
@@ -55,21 +58,62 @@ impl Setting {
         let loopback = config.options.interface.as_deref().is_some_and(|name| name == b"lo" || name == b"lo0");
         let doors = Doors::load(config, |file| one_time_file(&folder.join(path_of(file)?)))
             .map_err(|errors| ReplayError::OneTime { path: path.to_owned(), errors })?;
-        Ok(Self { path: path.to_owned(), text, doors, traps, loopback })
+        let file_traps =
+            doors.texts().enumerate().filter_map(|(door, text)| Some((door, one_time_trap(text?)?))).collect();
+        Ok(Self { path: path.to_owned(), text, doors, traps, file_traps, loopback })
+    }
+
+    /// Names the doors as people are shown them: control characters escaped, since a terminal would obey them, and
+    /// namesakes numbered from the second one on.
+    #[must_use]
+    pub fn labelled(mut self) -> Self {
+        let mut seen = BTreeMap::new();
+        self.doors = self.doors.renamed(|name| {
+            let count = seen.entry(name.to_owned()).and_modify(|count| *count += 1).or_insert(1);
+            let label = printable(name);
+            if *count == 1 { label } else { format!("{label} ({count})") }
+        });
+        self
+    }
+
+    /// How many traps there are.
+    #[must_use]
+    pub fn warnings(&self) -> u64 {
+        (self.traps.len() + self.file_traps.len()) as u64
+    }
+
+    /// All traps with the lines that they are in.
+    #[must_use]
+    pub fn draw_warnings(&self, style: Style) -> String {
+        let mut drawn = config::render(&self.path.display().to_string(), &self.text, &self.traps, style);
+        for ((door, trap), text) in
+            self.file_traps.iter().filter_map(|trap| Some((trap, self.doors.texts().nth(trap.0)??)))
+        {
+            let Sequences::OneTime(file) = &self.doors.config().doors[*door].sequences else { continue };
+            drawn.push('\n');
+            drawn += &config::render(&String::from_utf8_lossy(file), text, std::slice::from_ref(trap), style);
+        }
+        drawn
     }
 
     /// Writes the one-time files as a replay left them into `folder`, under their own paths without the leading `/`
-    /// and with `_` for every `..`.
+    /// and with `_` for every `..`. A file whose path another door's has taken goes to a folder `door-N`, where N is its
+    /// door's index.
     ///
     /// # Errors
     ///
     /// A folder or file cannot be made.
     pub fn write_spent(&self, folder: &Path, texts: &[Option<Vec<u8>>]) -> Result<(), ReplayError> {
-        for (door, text) in self.doors.config().doors.iter().zip(texts) {
+        let mut taken = BTreeSet::new();
+        for (index, (door, text)) in self.doors.config().doors.iter().zip(texts).enumerate() {
             let (Sequences::OneTime(file), Some(text)) = (&door.sequences, text) else { continue };
             // The path could be made when the file was read.
             let Ok(file) = path_of(file) else { continue };
-            let path = folder.join(inside(&file));
+            let mut inside = inside(&file);
+            if !taken.insert(inside.clone()) {
+                inside = Path::new(&format!("door-{index}")).join(inside);
+            }
+            let path = folder.join(inside);
             let failed = |error| ReplayError::File { role: "result of --write-spent", path: path.clone(), error };
             fs::create_dir_all(path.parent().unwrap_or(folder)).map_err(failed)?;
             fs::write(&path, text).map_err(failed)?;
@@ -123,6 +167,7 @@ fn path_of(bytes: &[u8]) -> io::Result<PathBuf> {
 #[serde(deny_unknown_fields)]
 pub struct Sidecar {
     /// What the capture shows.
+    #[serde(default)]
     pub about: String,
     /// The addresses of the host that captured it.
     #[serde(default)]

@@ -9,6 +9,8 @@ use knockd::{
     time::Instant,
 };
 
+use super::timeline::printable;
+
 /// One decision: an effect that changes something, and what it followed from.
 #[derive(Clone, Debug)]
 pub struct Decision {
@@ -75,6 +77,10 @@ impl Decision {
     /// What happened, in the daemon's own words where it has any, without the knocker and the door.
     #[must_use]
     pub fn words(&self) -> String {
+        printable(&self.raw_words())
+    }
+
+    fn raw_words(&self) -> String {
         match &self.effect {
             Effect::Run(run) => {
                 let cause = match run.kind {

@@ -63,6 +63,15 @@ pub enum ReplayError {
         /// What is wrong.
         message: String,
     },
+    /// No door of the configuration has this name.
+    NoDoor {
+        /// The configuration's path.
+        path: PathBuf,
+        /// The name that was asked for.
+        wanted: String,
+        /// The names that there are.
+        doors: Vec<String>,
+    },
     /// Two captures would write their one-time files to the same folder.
     SameName(PathBuf, PathBuf),
 }
@@ -99,6 +108,9 @@ impl fmt::Display for ReplayError {
             }
             Self::Sidecar { path, message } => write!(f, "{}: {}", path.display(), message.trim_end()),
             Self::Expected { path, line, message } => write!(f, "{}:{line}: {message}", path.display()),
+            Self::NoDoor { path, wanted, doors } => {
+                write!(f, "{}: there is no door [{wanted}]: its doors are [{}]", path.display(), doors.join("], ["))
+            }
             Self::SameName(first, second) => write!(
                 f,
                 "{} and {} have the same name, so --write-spent would mix their files: replay them one at a time",

@@ -3,24 +3,29 @@
 //! Two passes over the capture: the first finds out who got as far as stage 1, the second tells their story.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     io::{self, Write},
     net::IpAddr,
 };
 
+use anstyle::Style;
 use knockd::{
     clause::Clause,
     config::Config,
     engine::{Effect, Judged, Unseen, Watch},
-    event::{Event, Packet},
+    event::Event,
     knock::Verdict,
+    time::Instant,
 };
 
 use super::{
     decision::Decision,
     misses::Misses,
-    timeline::{self, Summary, concerns, plural},
+    progress::Bar,
+    timeline::{self, Summary, printable},
+    vain::Vain,
     who,
+    words::{self, Cited},
     world::Sink,
 };
 use crate::capture::{Progress, Record};
@@ -37,50 +42,37 @@ pub struct Filter {
 }
 
 impl Filter {
-    fn takes_door(&self, name: &str) -> bool {
-        self.doors.is_empty() || self.doors.iter().any(|door| door == name)
+    /// Whether it takes the door called `name`.
+    pub(super) fn takes_door(&self, name: &str) -> bool {
+        self.doors.is_empty() || self.doors.iter().any(|door| is_labelled(name, &printable(door)))
     }
 }
 
-/// The first pass: who reached stage 1, and who else hit the right ports in a way that did not count.
-#[derive(Debug, Default)]
-pub struct Scout {
-    filter: Filter,
+/// The first pass: who reached stage 1.
+pub(crate) struct Scout<'a> {
+    filter: &'a Filter,
     reached: BTreeSet<IpAddr>,
-    uncounted: BTreeMap<IpAddr, BTreeMap<Clause, u64>>,
-    summary: Summary,
+    bar: &'a mut Bar,
+    nobody: (),
 }
 
-impl Scout {
+impl<'a> Scout<'a> {
     /// A scout that looks only at the doors that `filter` takes.
-    #[must_use]
-    pub fn new(filter: Filter) -> Self {
-        Self { filter, ..Self::default() }
+    pub(crate) fn new(filter: &'a Filter, bar: &'a mut Bar) -> Self {
+        Self { filter, reached: BTreeSet::new(), bar, nobody: () }
+    }
+
+    /// Whom it saw.
+    pub(crate) fn reached(self) -> BTreeSet<IpAddr> {
+        self.reached
     }
 }
 
-impl Watch for Scout {
-    const EVERY: bool = true;
+impl Sink for Scout<'_> {
+    type Watch = ();
 
-    fn no_hit(&mut self, _: &Unseen) {}
-
-    fn judged(&mut self, judged: &Judged) {
-        self.summary.judged(judged);
-        if is_right_port(judged) && !concerns(judged.verdict) {
-            *self.uncounted.entry(judged.hit.source).or_default().entry(judged.verdict.clause()).or_default() += 1;
-        }
-    }
-}
-
-impl Sink for Scout {
-    type Watch = Self;
-
-    fn watch(&mut self) -> &mut Self {
-        self
-    }
-
-    fn packet(&mut self, _: &Record<'_>, _: &[Decision]) {
-        self.summary.end_packet();
+    fn watch(&mut self) -> &mut () {
+        &mut self.nobody
     }
 
     fn decision(&mut self, decision: &Decision, _: bool) {
@@ -90,16 +82,15 @@ impl Sink for Scout {
             self.reached.insert(who.source);
         }
     }
-}
 
-fn is_right_port(judged: &Judged) -> bool {
-    let Judged { hit, expected, .. } = judged;
-    expected.is_some_and(|port| port.number.get() == hit.port && port.protocol == hit.protocol)
+    fn pause(&mut self, progress: Progress) {
+        self.bar.at(progress);
+    }
 }
 
 /// What the engine said of the packet at hand.
 #[derive(Debug, Default)]
-pub struct Judgements {
+pub(crate) struct Judgements {
     unseen: Option<Unseen>,
     judged: Vec<Judged>,
 }
@@ -116,37 +107,52 @@ impl Watch for Judgements {
     }
 }
 
+/// What some doors make of a packet, all of them the same.
+struct Verdicts<'a> {
+    doors: Vec<&'a str>,
+    stages: String,
+    verdict: Verdict,
+    words: String,
+}
+
 /// The second pass: tells the story.
-pub struct Explainer<'a, W> {
+pub(crate) struct Explainer<'a, W> {
     out: W,
     config: &'a Config,
-    filter: Filter,
-    scout: Scout,
+    filter: &'a Filter,
+    reached: BTreeSet<IpAddr>,
     judgements: Judgements,
     misses: Misses,
-    /// Clauses whose sentences stand in the text already.
-    cited: BTreeSet<Clause>,
+    vain: Vain,
+    cited: Cited,
     /// What was counted.
-    pub summary: Summary,
+    summary: Summary,
     /// What went wrong in writing, first of all.
-    pub result: io::Result<()>,
-    pause: &'a mut dyn FnMut(Progress),
+    result: io::Result<()>,
+    bar: &'a mut Bar,
 }
 
 impl<'a, W: Write> Explainer<'a, W> {
-    /// Writes to `out` about the doors of `config`, with what the first pass found out.
-    pub fn new(out: W, config: &'a Config, scout: Scout, pause: &'a mut dyn FnMut(Progress)) -> Self {
+    /// Writes to `out` about the doors of `config`; `reached` is what the first pass found out.
+    pub(crate) fn new(
+        out: W,
+        config: &'a Config,
+        filter: &'a Filter,
+        reached: BTreeSet<IpAddr>,
+        bar: &'a mut Bar,
+    ) -> Self {
         Self {
             out,
             config,
-            filter: scout.filter.clone(),
-            scout,
+            filter,
+            reached,
             judgements: Judgements::default(),
             misses: Misses::default(),
-            cited: BTreeSet::new(),
+            vain: Vain::default(),
+            cited: Cited::default(),
             summary: Summary::default(),
             result: Ok(()),
-            pause,
+            bar,
         }
     }
 
@@ -155,29 +161,29 @@ impl<'a, W: Write> Explainer<'a, W> {
     /// # Errors
     ///
     /// What the output says, now or earlier.
-    pub fn finish(mut self) -> io::Result<Summary> {
+    pub(crate) fn finish(mut self) -> io::Result<Summary> {
         self.result?;
+        self.bar.make_room();
         let out = &mut self.out;
+        writeln!(out)?;
+        // What is read last is often all that is read, so the sentences stand here once more.
+        let mut cited = Cited::default();
         for trail in self.misses.trails() {
             let door = &self.config.doors[trail.door as usize];
-            if self.filter.takes_door(&door.name) && takes_source(&self.filter, &self.scout, trail.source) {
-                trail.write(out, &door.name)?;
+            if self.filter.takes_door(&door.name) && takes(self.filter, &self.reached, trail.source) {
+                trail.write(out, door, &mut cited)?;
             }
         }
-        if self.scout.reached.is_empty() && !self.filter.all {
-            writeln!(out, "no source reached stage 1{}", if self.filter.doors.is_empty() { "" } else { " there" })?;
-        }
-        for (source, clauses) in &self.scout.uncounted {
-            if self.scout.reached.contains(source) || !self.filter.sources.is_empty() {
-                continue;
-            }
-            let clauses: Vec<String> =
-                clauses.iter().map(|(clause, count)| format!("{clause} {}", plural(*count, "time"))).collect();
+        let told = |source, door| self.misses.knows(source, door);
+        self.vain.write(out, self.config, self.filter, &mut cited, told)?;
+        if self.reached.is_empty() {
+            let there = if self.filter.doors.is_empty() { "" } else { " there" };
             writeln!(
                 out,
-                "{source} hit a right port in a way that does not count ({}): see --source {source}",
-                clauses.join(", ")
+                "no source reached stage 1{there}{}",
+                if self.filter.all { "" } else { ": --all shows every packet" }
             )?;
+            self.vain.write_rest(out, self.config, self.filter)?;
         }
         Ok(self.summary)
     }
@@ -190,32 +196,28 @@ impl<'a, W: Write> Explainer<'a, W> {
         let addresses = who::addresses(&record.frame);
         let source = hit.map(|hit| hit.source).or(addresses.map(|(source, _)| source));
         let told = match source {
-            Some(source) => takes_source(&self.filter, &self.scout, source),
+            Some(source) => takes(self.filter, &self.reached, source),
             None => self.filter.all && self.filter.sources.is_empty(),
         };
         if !told {
             return Ok(());
         }
+        self.bar.make_room();
         write!(self.out, "{}  #{}  ", timeline::time(record.at, record.fine), record.number)?;
         match (hit, addresses) {
-            (Some(hit), _) => writeln!(self.out, "{} {}", hit.source, Packet(&hit))?,
+            (Some(hit), _) => writeln!(self.out, "{}", words::packet(&hit))?,
             (None, Some((source, destination))) => writeln!(self.out, "{source} > {destination}")?,
             (None, None) => writeln!(self.out, "{} bytes", record.frame.original_len)?,
         }
         if let Some(unseen) = self.judgements.unseen {
-            let why = match &unseen {
-                Unseen::NoHit(why) => why.to_string(),
-                Unseen::OnlyV4(_) => "IPv6 is ignored (-4)".to_owned(),
-                Unseen::Source(_, why) => why.to_string(),
-            };
-            self.verdict("no hit", unseen.clause(), &why)?;
+            self.verdict("no hit", Style::new(), unseen.clause(), &words::unseen(&unseen))?;
         }
         self.tell_doors()
     }
 
     /// A line for each door; doors that make the same of the packet, and keep no knock of its source, share one.
     fn tell_doors(&mut self) -> io::Result<()> {
-        let mut groups: Vec<(Vec<&str>, String, Clause, String)> = Vec::new();
+        let mut groups: Vec<Verdicts<'_>> = Vec::new();
         for judged in &self.judgements.judged {
             let door = &self.config.doors[judged.door as usize];
             if !self.filter.takes_door(&door.name) {
@@ -228,33 +230,26 @@ impl<'a, W: Write> Explainer<'a, W> {
                 (before, after, _) if before == after => format!("stage {before}"),
                 (before, after, _) => format!("stage {before} -> {after} of {}", judged.ports),
             };
-            let (clause, words) = (judged.verdict.clause(), words(judged, door));
-            let like = |group: &&mut (Vec<&str>, String, Clause, String)| {
-                judged.before.0 == 0 && (&group.1, group.2, &group.3) == (&stages, clause, &words)
+            let (verdict, words) = (judged.verdict, words::verdict(judged, door));
+            let like = |group: &&mut Verdicts<'_>| {
+                judged.before.0 == 0 && (&group.stages, group.verdict, &group.words) == (&stages, verdict, &words)
             };
             match groups.iter_mut().find(like) {
-                Some(group) => group.0.push(&door.name),
-                None => groups.push((vec![&door.name], stages, clause, words)),
+                Some(group) => group.doors.push(&door.name),
+                None => groups.push(Verdicts { doors: vec![&door.name], stages, verdict, words }),
             }
         }
-        for (doors, stages, clause, words) in groups {
+        for Verdicts { doors, stages, verdict, words } in groups {
             let what = format!("{}: {stages}", doors.join(", "));
-            self.verdict(&what, clause, &words)?;
+            self.verdict(&what, timeline::verdict_style(verdict), verdict.clause(), &words)?;
         }
         Ok(())
     }
 
     /// `    WHAT  CLAUSE  WORDS`, and the clause's sentence when it is named for the first time.
-    fn verdict(&mut self, what: &str, clause: Clause, words: &str) -> io::Result<()> {
-        writeln!(self.out, "    {what}  {clause}  {words}")?;
-        self.cite(clause)
-    }
-
-    fn cite(&mut self, clause: Clause) -> io::Result<()> {
-        if self.cited.insert(clause) {
-            writeln!(self.out, "        {clause}: {}", clause.sentence())?;
-        }
-        Ok(())
+    fn verdict(&mut self, what: &str, style: Style, clause: Clause, words: &str) -> io::Result<()> {
+        writeln!(self.out, "    {style}{what}{style:#}  {clause}  {words}")?;
+        self.cited.cite(&mut self.out, 8, clause)
     }
 
     /// What followed, as far as the verdicts do not say it already.
@@ -262,9 +257,10 @@ impl<'a, W: Write> Explainer<'a, W> {
         let (Some((source, _)), Some(door)) = (decision.knocker(), decision.door()) else {
             return timeline::write(&mut self.out, decision, fine);
         };
-        if !self.filter.takes_door(door.name()) || !takes_source(&self.filter, &self.scout, source) {
+        if !self.filter.takes_door(door.name()) || !takes(self.filter, &self.reached, source) {
             return Ok(());
         }
+        self.bar.make_room();
         let clause = match &decision.effect {
             Effect::Log(Event::Stage { .. }) => return Ok(()),
             Effect::Log(Event::Discarded { clause: Clause::Seq3, .. }) => return Ok(()),
@@ -277,7 +273,7 @@ impl<'a, W: Write> Explainer<'a, W> {
             Some(_) => writeln!(self.out, "    {source}: {}: {}", door.name(), decision.words())?,
             None => timeline::write(&mut self.out, decision, fine)?,
         }
-        clause.map_or(Ok(()), |clause| self.cite(clause))
+        clause.map_or(Ok(()), |clause| self.cited.cite(&mut self.out, 8, clause))
     }
 
     fn keep(&mut self, result: io::Result<()>) {
@@ -287,12 +283,20 @@ impl<'a, W: Write> Explainer<'a, W> {
     }
 }
 
-fn takes_source(filter: &Filter, scout: &Scout, source: IpAddr) -> bool {
-    if filter.sources.is_empty() {
-        filter.all || scout.reached.contains(&source)
-    } else {
-        filter.sources.contains(&source)
-    }
+/// Whether `label` is how a door called `name` is shown: namesakes are numbered.
+fn is_labelled(label: &str, name: &str) -> bool {
+    label.strip_prefix(name).is_some_and(|rest| {
+        rest.is_empty() || rest.strip_prefix(" (").and_then(|rest| rest.strip_suffix(')')).is_some_and(is_number)
+    })
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Whether the packets of `source` are told.
+fn takes(filter: &Filter, reached: &BTreeSet<IpAddr>, source: IpAddr) -> bool {
+    if filter.sources.is_empty() { filter.all || reached.contains(&source) } else { filter.sources.contains(&source) }
 }
 
 impl<W: Write> Sink for Explainer<'_, W> {
@@ -304,10 +308,15 @@ impl<W: Write> Sink for Explainer<'_, W> {
         &mut self.judgements
     }
 
-    fn packet(&mut self, record: &Record<'_>, _: &[Decision]) {
+    fn packet(&mut self, record: &Record<'_>) {
+        if let Some(unseen) = &self.judgements.unseen {
+            self.vain.unseen(record.number, unseen, self.config);
+        }
         for judged in &self.judgements.judged {
+            let door = &self.config.doors[judged.door as usize];
             self.summary.judged(judged);
-            self.misses.judged(record, judged);
+            self.misses.judged(record, judged, door);
+            self.vain.judged(record.number, judged, door);
         }
         self.summary.end_packet();
         let result = self.tell(record);
@@ -316,51 +325,20 @@ impl<W: Write> Sink for Explainer<'_, W> {
 
     fn decision(&mut self, decision: &Decision, fine: bool) {
         self.summary.add(decision);
-        self.misses.decided(decision);
+        self.misses.decided(decision, fine);
         let result = self.follow_up(decision, fine);
         self.keep(result);
     }
 
-    fn remark(&mut self, remark: String) {
-        let result = writeln!(self.out, "{remark}");
+    fn remark(&mut self, remark: &Event, at: Option<Instant>, fine: bool) {
+        let result = timeline::remark(&mut self.out, remark, at, fine);
         self.keep(result);
     }
 
     fn pause(&mut self, progress: Progress) {
-        (self.pause)(progress);
-    }
-}
-
-fn words(judged: &Judged, door: &knockd::config::Door) -> String {
-    let Judged { hit, before, after, expected, next, .. } = judged;
-    let expected = expected.map_or_else(|| "nothing".to_owned(), |port| port.to_string());
-    let number = |knock: &Option<u64>| knock.map_or_else(|| "a knock".to_owned(), |number| format!("knock {number}"));
-    let next = next.map_or_else(String::new, |port| format!("; {port} is next"));
-    match judged.verdict {
-        Verdict::Elsewhere => match door.target {
-            Some(target) => format!("sent to {}, not to the door's Target {target}", hit.destination),
-            None => format!("sent to {}, which is no local address", hit.destination),
-        },
-        Verdict::FlagsDiffer => {
-            let filter = door.flags.map_or_else(String::new, |filter| filter.to_string());
-            format!("ignored: its flags [{}] do not pass TCPFlags = {filter}", hit.flags)
+        if self.result.is_ok() {
+            self.result = self.out.flush();
         }
-        Verdict::UdpNotCounted => "ignored: the door has TCPFlags, and its sequence names no UDP port".to_owned(),
-        Verdict::PortIgnored => "ignored: the port is in Ignore_Ports".to_owned(),
-        Verdict::DoorDisabled(_) => "the door is disabled".to_owned(),
-        Verdict::Repeats => "ignored: this very packet was counted before".to_owned(),
-        Verdict::NothingToSpoil => format!("not the first port ({expected}), and no knock to spoil"),
-        Verdict::Begins => format!("{} begins{next}", number(&after.1)),
-        Verdict::Advances => format!("{} goes on{next}", number(&before.1)),
-        Verdict::Completes if before.1.is_none() => "the only port: the knock is complete".to_owned(),
-        Verdict::Completes => format!("{} is complete", number(&before.1)),
-        Verdict::Discards => format!("{expected} was expected: {} is discarded", number(&before.1)),
-        Verdict::Restarts => {
-            format!(
-                "{expected} was expected: {} is discarded, and {} begins{next}",
-                number(&before.1),
-                number(&after.1)
-            )
-        }
+        self.bar.at(progress);
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! A capture needs a configuration, by default the file of the same name with the ending `.conf`, and the addresses of
 //! the host that recorded it, from the sidecar `.toml` or from `--local`. Each capture starts a fresh daemon. Nothing is
-//! run and nothing is written: commands are reported, and one-time lines are spent in memory.
+//! run and nothing is written: commands are reported, and one-time lines are spent in memory. After the last packet time
+//! runs on until nothing is pending; where a capture breaks off, it stops.
 
 pub mod beside;
 pub mod check;
@@ -11,36 +12,31 @@ pub mod error;
 pub mod explain;
 pub mod json;
 mod misses;
+mod one;
 mod progress;
 pub mod sinks;
 pub mod timeline;
+mod vain;
 mod who;
+mod words;
 pub mod world;
 
 use std::{
     collections::BTreeMap,
-    ffi::OsString,
+    ffi::OsStr,
     io::{self, Write},
     net::IpAddr,
     path::{Path, PathBuf},
-    time::{Duration, Instant},
 };
 
-use knockd::{
-    config::{self, Style},
-    engine::{Limits, Setup},
-};
+use knockd::config::Style;
 
 use self::{
-    beside::{LocalArg, Setting, Sidecar, beside},
+    beside::LocalArg,
     error::ReplayError,
-    explain::{Explainer, Filter, Scout},
-    progress::Bar,
-    sinks::{Collect, Json, Timeline},
-    timeline::Summary,
-    world::{Sink, World},
+    explain::Filter,
+    one::{Failure, Replay, Total},
 };
-use crate::capture::{Fault, Progress, Reader};
 
 /// What to replay, and what to show of it.
 #[derive(Clone, Debug, Default)]
@@ -115,252 +111,47 @@ pub struct Streams<'a> {
 /// Only that the output cannot be written.
 pub fn run(options: &Options, captures: &[PathBuf], streams: &mut Streams<'_>) -> io::Result<Outcome> {
     let mut outcome = Outcome::default();
-    if options.write_spent.is_some()
-        && let Some(error) = same_name(captures)
-    {
-        report(streams, &error)?;
-        return Ok(Outcome { broken: 1, differ: 0 });
-    }
     let mut total = Total::default();
+    let mut names = BTreeMap::new();
     for capture in captures {
-        let result = Replay::prepare(options, capture, streams).and_then(|replay| replay.run(streams, &mut total));
-        match result {
-            Ok(as_expected) => outcome.differ += usize::from(!as_expected),
-            Err(Failure::Output(error)) => return Err(error),
-            Err(Failure::Replay(error)) => {
-                report(streams, &error)?;
-                outcome.broken += 1;
+        let ended = fresh_name(options, &mut names, capture)
+            .map_err(Failure::from)
+            .and_then(|()| Replay::prepare(options, capture, streams))
+            .and_then(|replay| Ok(replay.run(streams, &mut total)?));
+        let errors = match ended {
+            Ok(ended) => {
+                outcome.differ += usize::from(ended.differs);
+                ended.errors
             }
+            Err(Failure::Output(error)) => return Err(error),
+            Err(Failure::Replay(error)) => vec![error],
+        };
+        outcome.broken += usize::from(!errors.is_empty());
+        for error in errors {
+            // What was decided up to the error stands before it when both go to one terminal.
+            streams.out.flush()?;
+            writeln!(streams.err, "knocksim: {error}")?;
         }
     }
     if captures.len() > 1 && matches!(options.show, Show::Timeline | Show::Explain(_)) {
-        let line = total.summary.line(total.packets, total.took);
-        writeln!(streams.out, "{} captures: {line}", captures.len())?;
+        writeln!(streams.out, "{} captures: {}", captures.len(), total.line())?;
     }
     streams.out.flush()?;
     Ok(outcome)
 }
 
-fn report(streams: &mut Streams<'_>, error: &ReplayError) -> io::Result<()> {
-    // What was decided up to the error stands before it when both go to one terminal.
-    streams.out.flush()?;
-    writeln!(streams.err, "knocksim: {error}")
-}
-
-/// Why one capture's replay ended early.
-enum Failure {
-    /// Its own fault.
-    Replay(ReplayError),
-    /// The output is gone.
-    Output(io::Error),
-}
-
-impl From<ReplayError> for Failure {
-    fn from(error: ReplayError) -> Self {
-        Self::Replay(error)
-    }
-}
-
-impl From<io::Error> for Failure {
-    fn from(error: io::Error) -> Self {
-        Self::Output(error)
-    }
-}
-
-#[derive(Default)]
-struct Total {
-    packets: u64,
-    took: Duration,
-    summary: Summary,
-}
-
-/// One capture, ready to be replayed.
-struct Replay<'a> {
-    options: &'a Options,
+/// Notes a capture's name; that of an earlier one is an error if both would write one-time files under it.
+fn fresh_name<'a>(
+    options: &Options,
+    names: &mut BTreeMap<Option<&'a OsStr>, &'a Path>,
     capture: &'a Path,
-    name: String,
-    setting: Setting,
-    setup: Setup,
-    locals_from: String,
-    loopback: bool,
-    reader: Reader,
-    expected: Option<Vec<String>>,
-}
-
-impl<'a> Replay<'a> {
-    fn prepare(options: &'a Options, capture: &'a Path, streams: &mut Streams<'_>) -> Result<Self, Failure> {
-        let name = capture.display().to_string();
-        let is_stdin = capture.as_os_str() == "-";
-        if is_stdin && options.config.is_none() {
-            return Err(ReplayError::StdinNeeds("needs --config FILE").into());
+) -> Result<(), ReplayError> {
+    match names.insert(capture.file_name(), capture) {
+        Some(earlier) if options.write_spent.is_some() => {
+            Err(ReplayError::SameName(earlier.to_owned(), capture.to_owned()))
         }
-        if is_stdin && options.check {
-            return Err(ReplayError::StdinNeeds("has no .expected beside it: --check needs a file").into());
-        }
-        let reader = Reader::open(capture).map_err(|fault| unopened(capture, fault))?;
-        let setting = match &options.config {
-            Some(path) => Setting::read(path, streams.style)?,
-            None => {
-                let path = beside(capture, "conf");
-                if !path.exists() {
-                    return Err(ReplayError::NoConfig { capture: capture.to_owned(), looked_for: path }.into());
-                }
-                Setting::read(&path, streams.style)?
-            }
-        };
-        let sidecar = if is_stdin { None } else { Sidecar::of(capture)? };
-        let (locals, locals_from) = beside::locals(&options.local, sidecar.as_ref(), capture);
-        if let (Show::Json, knockd::engine::Locals::AnyUnicast) = (&options.show, &locals) {
-            writeln!(streams.err, "knocksim: {name}: local addresses: {locals_from}")?;
-        }
-        let named_lo = sidecar.and_then(|sidecar| sidecar.interface).is_some_and(|name| name == "lo" || name == "lo0");
-        let limits = Limits { knocks: options.max_knocks.unwrap_or(Limits::default().knocks), ..Limits::default() };
-        let expected = options.check.then(|| check::expected(&beside(capture, "expected"))).transpose()?;
-        Ok(Self {
-            options,
-            capture,
-            name,
-            setup: Setup { doors: setting.doors.clone(), locals, limits, only_v4: options.only_v4, seed: 0 },
-            loopback: named_lo || setting.loopback,
-            setting,
-            locals_from,
-            reader,
-            expected,
-        })
+        _ => Ok(()),
     }
-
-    /// Replays the capture; says whether its decisions were the expected ones, as far as anything was expected.
-    fn run(self, streams: &mut Streams<'_>, total: &mut Total) -> Result<bool, Failure> {
-        let Self { options, capture, name, setting, setup, locals_from, loopback, reader, expected } = self;
-        let started = Instant::now();
-        let mut bar = Bar::new(&name, streams.bar);
-        let mut collected = Vec::new();
-        let mut collector = expected.is_some().then_some(&mut collected);
-        let out = &mut *streams.out;
-        let texts = world::texts(&setting.doors);
-        let mut ended = match &options.show {
-            Show::Json => {
-                let mut pause = |progress: Progress| bar.at(progress);
-                let sink = Json::new(&name, &mut *out, collector, &mut pause);
-                let ended = play(World::start(setup, texts, loopback, sink), reader);
-                ended.map(|sink: Json<'_, _>| sink.finish())?
-            }
-            Show::Nothing => {
-                let sink = Collect::new(collector.take(), &mut bar);
-                play(World::start(setup, texts, loopback, sink), reader).map(|_| Ok(Summary::default()))?
-            }
-            Show::Timeline => {
-                writeln!(out, "{name}: local addresses: {locals_from}")?;
-                let traps = setting.traps.len() as u64;
-                if traps > 0 {
-                    let file = setting.path.display();
-                    writeln!(out, "{file}: {} (--explain shows them)", timeline::plural(traps, "warning"))?;
-                }
-                let sink = Timeline::new(&mut *out, collector, &mut bar);
-                let ended = play(World::start(setup, texts, loopback, sink), reader);
-                ended.map(|sink: Timeline<'_, _>| sink.finish())?
-            }
-            Show::Explain(filter) => {
-                writeln!(out, "{name}: local addresses: {locals_from}")?;
-                let file = setting.path.display().to_string();
-                write!(out, "{}", config::render(&file, &setting.text, &setting.traps, streams.style))?;
-                let memory = reader.into_memory();
-                let mut scout = World::start(setup.clone(), texts.clone(), loopback, Scout::new(filter.clone()));
-                // The second pass meets the same fault again, and tells it.
-                let _same_fault = memory.read(&mut scout);
-                scout.finish();
-                let config = setting.doors.config();
-                let mut pause = |progress: Progress| bar.at(progress);
-                let sink = Explainer::new(&mut *out, config, scout.into_parts().0, &mut pause);
-                let mut world = World::start(setup, texts, loopback, sink);
-                let fault = memory.read(&mut world).err();
-                world.finish();
-                let packets = world.counts.packets;
-                let (sink, texts) = world.into_parts();
-                Ended { packets, texts, fault, sink }.map(Explainer::finish)?
-            }
-        };
-        bar.clear();
-        let took = started.elapsed();
-        total.packets += ended.packets;
-        total.took += took;
-        total.summary.merge(&ended.sink);
-        if let Show::Timeline | Show::Explain(_) = options.show {
-            writeln!(out, "{name}: {}\n", ended.sink.line(ended.packets, took))?;
-        }
-        if let Some(folder) = &options.write_spent {
-            let name = capture.file_name().map_or_else(|| OsString::from("-"), ToOwned::to_owned);
-            setting.write_spent(&folder.join(name), &ended.texts)?;
-        }
-        let mut as_expected = true;
-        if let Some(expected) = expected {
-            as_expected = compare(streams, &options.show, &name, &expected, &collected)?;
-        }
-        match ended.fault.take() {
-            None => Ok(as_expected),
-            Some(fault) => Err(ReplayError::from(fault).into()),
-        }
-    }
-}
-
-/// What a replay leaves behind.
-struct Ended<S> {
-    packets: u64,
-    texts: Vec<Option<Vec<u8>>>,
-    fault: Option<Fault>,
-    sink: S,
-}
-
-impl<S> Ended<S> {
-    fn map<T>(self, finish: impl FnOnce(S) -> io::Result<T>) -> io::Result<Ended<T>> {
-        let Self { packets, texts, fault, sink } = self;
-        Ok(Ended { packets, texts, fault, sink: finish(sink)? })
-    }
-}
-
-/// Runs the whole capture, and then time until nothing is pending.
-fn play<S: Sink>(mut world: World<S>, reader: Reader) -> Ended<S> {
-    let fault = reader.read(&mut world).err();
-    world.finish();
-    let packets = world.counts.packets;
-    let (sink, texts) = world.into_parts();
-    Ended { packets, texts, fault, sink }
-}
-
-/// Says whether the decisions were the expected ones; where they were not, how.
-fn compare(
-    streams: &mut Streams<'_>,
-    show: &Show,
-    name: &str,
-    expected: &[String],
-    actual: &[String],
-) -> io::Result<bool> {
-    // Standard output is for the lines alone when another program reads them.
-    let out: &mut dyn Write = if let Show::Json = show { &mut *streams.err } else { &mut *streams.out };
-    match check::difference(expected, actual) {
-        None => {
-            writeln!(out, "{name}: as expected, {}", timeline::plural(actual.len() as u64, "decision"))?;
-            Ok(true)
-        }
-        Some(difference) => {
-            writeln!(out, "{name}: differs from what is expected (- expected, + decided)\n{}", difference.trim_end())?;
-            Ok(false)
-        }
-    }
-}
-
-/// A fault in opening a capture; a pattern that matched nothing is told as such.
-fn unopened(capture: &Path, fault: Fault) -> ReplayError {
-    let is_pattern = capture.to_string_lossy().contains(['*', '?', '[']);
-    if is_pattern && !capture.exists() { ReplayError::NoMatch(capture.to_owned()) } else { fault.into() }
-}
-
-fn same_name(captures: &[PathBuf]) -> Option<ReplayError> {
-    let mut names = BTreeMap::new();
-    captures.iter().find_map(|capture| {
-        let earlier = names.insert(capture.file_name(), capture)?;
-        Some(ReplayError::SameName(earlier.clone(), capture.clone()))
-    })
 }
 
 /// Parses an address for a filter.

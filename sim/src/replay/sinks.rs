@@ -2,6 +2,8 @@
 
 use std::io::{self, Write};
 
+use knockd::{event::Event, time::Instant};
+
 use super::{
     check,
     decision::Decision,
@@ -15,16 +17,43 @@ use crate::capture::{Progress, Record};
 /// Decisions in comparable form, when a comparison wants them.
 type Collected<'a> = Option<&'a mut Vec<String>>;
 
+/// What is worth saying beside lines that programs read: as many remarks as a person would read, and a count of the rest.
+#[derive(Debug, Default)]
+pub struct Remarks {
+    first: Vec<String>,
+    more: u64,
+}
+
+impl Remarks {
+    const MOST: usize = 20;
+
+    fn add(&mut self, remark: &Event) {
+        if self.first.len() < Self::MOST {
+            self.first.push(timeline::printable(&remark.to_string()));
+        } else {
+            self.more += 1;
+        }
+    }
+
+    /// The remarks, a line each.
+    pub fn lines(&self) -> impl Iterator<Item = String> {
+        let more = (self.more > 0).then(|| timeline::plural(self.more, "more remark"));
+        self.first.iter().cloned().chain(more)
+    }
+}
+
 /// Collects decisions and shows nothing.
 pub struct Collect<'a> {
     collected: Collected<'a>,
+    /// What is worth saying beside the comparison.
+    remarks: &'a mut Remarks,
     bar: &'a mut Bar,
     nobody: (),
 }
 
 impl<'a> Collect<'a> {
-    pub(crate) fn new(collected: Collected<'a>, bar: &'a mut Bar) -> Self {
-        Self { collected, bar, nobody: () }
+    pub(crate) fn new(collected: Collected<'a>, remarks: &'a mut Remarks, bar: &'a mut Bar) -> Self {
+        Self { collected, remarks, bar, nobody: () }
     }
 }
 
@@ -37,6 +66,10 @@ impl Sink for Collect<'_> {
 
     fn decision(&mut self, decision: &Decision, fine: bool) {
         collect(&mut self.collected, decision, fine);
+    }
+
+    fn remark(&mut self, remark: &Event, _: Option<Instant>, _: bool) {
+        self.remarks.add(remark);
     }
 
     fn pause(&mut self, progress: Progress) {
@@ -52,7 +85,9 @@ pub struct Json<'a, W: Write> {
     capture: &'a str,
     out: W,
     collected: Collected<'a>,
-    pause: &'a mut dyn FnMut(Progress),
+    watcher: &'a mut dyn FnMut(Option<Progress>),
+    /// What is worth saying beside the lines.
+    remarks: Remarks,
     /// Lines that are not written yet: putting them together here costs no call through `out` for each of their pieces.
     lines: Vec<u8>,
     result: io::Result<()>,
@@ -61,25 +96,32 @@ pub struct Json<'a, W: Write> {
 
 impl<'a, W: Write> Json<'a, W> {
     /// Writes to `out` what is decided about the capture called `capture`, and gives what it writes to `collected`, too;
-    /// `pause` hears how far the capture has been read.
-    pub fn new(capture: &'a str, out: W, collected: Collected<'a>, pause: &'a mut dyn FnMut(Progress)) -> Self {
-        Self { capture, out, collected, pause, lines: Vec::new(), result: Ok(()), nobody: () }
+    /// `watcher` hears how far the capture has been read, and before lines are written.
+    pub fn new(
+        capture: &'a str,
+        out: W,
+        collected: Collected<'a>,
+        watcher: &'a mut dyn FnMut(Option<Progress>),
+    ) -> Self {
+        let (remarks, lines) = (Remarks::default(), Vec::new());
+        Self { capture, out, collected, watcher, remarks, lines, result: Ok(()), nobody: () }
     }
 
-    /// Writes what is left.
+    /// Writes what is left, and gives what is worth saying beside the lines.
     ///
     /// # Errors
     ///
     /// The first one of the writer, after which nothing more was written.
-    pub fn finish(mut self) -> io::Result<Summary> {
+    pub fn finish(mut self) -> io::Result<Remarks> {
         self.write();
         self.result?;
         self.out.flush()?;
-        Ok(Summary::default())
+        Ok(self.remarks)
     }
 
     fn write(&mut self) {
-        if self.result.is_ok() {
+        if self.result.is_ok() && !self.lines.is_empty() {
+            (self.watcher)(None);
             self.result = self.out.write_all(&self.lines);
         }
         self.lines.clear();
@@ -103,10 +145,14 @@ impl<W: Write> Sink for Json<'_, W> {
         }
     }
 
+    fn remark(&mut self, remark: &Event, _: Option<Instant>, _: bool) {
+        self.remarks.add(remark);
+    }
+
     fn pause(&mut self, progress: Progress) {
         self.write();
         flush(&mut self.out, &mut self.result);
-        (self.pause)(progress);
+        (self.watcher)(Some(progress));
     }
 }
 
@@ -136,21 +182,23 @@ impl<W: Write> Sink for Timeline<'_, W> {
         &mut self.summary
     }
 
-    fn packet(&mut self, _: &Record<'_>, _: &[Decision]) {
+    fn packet(&mut self, _: &Record<'_>) {
         self.summary.end_packet();
     }
 
     fn decision(&mut self, decision: &Decision, fine: bool) {
         self.summary.add(decision);
         collect(&mut self.collected, decision, fine);
+        self.bar.make_room();
         if self.result.is_ok() {
             self.result = timeline::write(&mut self.out, decision, fine);
         }
     }
 
-    fn remark(&mut self, remark: String) {
+    fn remark(&mut self, remark: &Event, at: Option<Instant>, fine: bool) {
+        self.bar.make_room();
         if self.result.is_ok() {
-            self.result = writeln!(self.out, "{remark}");
+            self.result = timeline::remark(&mut self.out, remark, at, fine);
         }
     }
 

@@ -103,14 +103,67 @@ pub fn write(out: &mut impl Write, decision: &Decision, fine: bool) -> io::Resul
     writeln!(
         out,
         "{}  {:>8}  {source:<15}  {door}: {style}{}{style:#}",
-        decision.at.map_or_else(|| format!("{:<26}", "at start"), |at| time(at, fine)),
-        decision.packet.map_or_else(|| "timer".to_owned(), |packet| format!("#{packet}")),
+        moment(decision.at, fine),
+        cause(decision),
         decision.words(),
     )
 }
 
+/// The packet's number, or what else moved the daemon.
+fn cause(decision: &Decision) -> String {
+    match (decision.packet, decision.at) {
+        (Some(packet), _) => format!("#{packet}"),
+        (None, Some(_)) => "timer".to_owned(),
+        (None, None) => "-".to_owned(),
+    }
+}
+
+/// Writes a remark as a line like those of [`write()`].
+///
+/// # Errors
+///
+/// What `out` says.
+pub fn remark(out: &mut impl Write, remark: &Event, at: Option<Instant>, fine: bool) -> io::Result<()> {
+    writeln!(out, "{}  {}", moment(at, fine), printable(&remark.to_string()))
+}
+
+fn moment(at: Option<Instant>, fine: bool) -> String {
+    at.map_or_else(|| format!("{:<26}", "at start"), |at| time(at, fine))
+}
+
+/// The text with its control characters escaped: a terminal would obey those of a configuration from a stranger.
+#[must_use]
+pub fn printable(text: &str) -> String {
+    let escape = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    if text.contains(char::is_control) { text.chars().map(escape).collect() } else { text.to_owned() }
+}
+
+/// What stands out, without a colour.
+pub(super) fn bold() -> Style {
+    Style::new().bold()
+}
+
+/// How a verdict is shown: what opens and what spoils stands out.
+pub(super) fn verdict_style(verdict: Verdict) -> Style {
+    match verdict {
+        Verdict::Completes => colour(AnsiColor::Green).bold(),
+        Verdict::Discards | Verdict::Restarts => colour(AnsiColor::Red),
+        Verdict::Begins | Verdict::Advances => colour(AnsiColor::Green),
+        Verdict::Elsewhere
+        | Verdict::FlagsDiffer
+        | Verdict::UdpNotCounted
+        | Verdict::PortIgnored
+        | Verdict::DoorDisabled(_)
+        | Verdict::Repeats
+        | Verdict::NothingToSpoil => Style::new(),
+    }
+}
+
+fn colour(colour: AnsiColor) -> Style {
+    Style::new().fg_color(Some(colour.into()))
+}
+
 fn style(effect: &Effect) -> Style {
-    let colour = |colour: AnsiColor| Style::new().fg_color(Some(colour.into()));
     match effect {
         Effect::Log(Event::Opened { .. }) => colour(AnsiColor::Green).bold(),
         Effect::Log(Event::Discarded { .. } | Event::Disabled { .. }) => colour(AnsiColor::Red),

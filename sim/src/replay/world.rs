@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use knockd::{
     engine::{Doors, Effect, Engine, Input, Setup, Watch},
     event::Event,
-    job::Exit,
+    job::{Exit, JobKind},
     one_time,
     time::Instant,
 };
@@ -21,14 +21,14 @@ pub trait Sink {
     /// Whoever watches the next packet.
     fn watch(&mut self) -> &mut Self::Watch;
 
-    /// A packet is done, and `decisions` are all that it caused, in the documented order.
-    fn packet(&mut self, _record: &Record<'_>, _decisions: &[Decision]) {}
+    /// A packet is done; what was decided about it follows.
+    fn packet(&mut self, _record: &Record<'_>) {}
 
     /// One decision, in the documented order.
     fn decision(&mut self, decision: &Decision, fine: bool);
 
-    /// Something worth saying that decides nothing.
-    fn remark(&mut self, _remark: String) {}
+    /// Something worth saying that decides nothing; `at`: when, unless at start.
+    fn remark(&mut self, _remark: &Event, _at: Option<Instant>, _fine: bool) {}
 
     /// Input is awaited, or a MiB was read.
     fn pause(&mut self, _progress: Progress) {}
@@ -120,21 +120,30 @@ impl<S: Sink> World<S> {
     }
 
     fn take(&mut self, effect: Effect, packet: Option<u64>, at: Option<Instant>) {
+        // Nothing but a timer runs a stop command, even where `Cmd_Timeout = 0` makes it due while a packet is handled.
+        let timer = matches!(&effect, Effect::Run(run) if run.kind == JobKind::Stop);
+        let packet = packet.filter(|_| !timer);
         if is_decision(&effect) {
             self.batch.push(Decision { packet, at, effect });
         } else if let Effect::Log(event) = effect
             && !matches!(event, Event::Running { .. } | Event::CommandTimeout { .. })
         {
             // The two that only announce a command, which is a decision of its own, are left out.
-            self.sink.remark(event.to_string());
+            self.sink.remark(&event, at, self.fine);
         }
     }
 
-    /// Hands the decisions of one moment on. The engine goes on to the next door while a mark is being written; the
-    /// documented order is door by door.
+    /// Ends a packet that changed something, with the timers that it made due at once.
     #[inline(never)]
+    fn settle(&mut self) {
+        self.deliver();
+        self.timeouts(self.engine.now());
+    }
+
+    /// Hands the decisions of one moment on. The engine goes on to the next door while a mark is being written; the
+    /// documented order is door by door, and a timer that a packet has set comes after all of the packet's own.
     fn deliver(&mut self) {
-        self.batch.sort_by_key(|decision| decision.door().map(|door| door.index));
+        self.batch.sort_by_key(|decision| (decision.packet.is_none(), decision.door().map(|door| door.index)));
         for decision in &self.batch {
             self.sink.decision(decision, self.fine);
         }
@@ -159,10 +168,10 @@ impl<S: Sink> Visit for World<S> {
             self.carry_out(Some(record.number));
         }
         if <S::Watch as Watch>::EVERY {
-            self.sink.packet(&record, &self.batch);
+            self.sink.packet(&record);
         }
         if decided {
-            self.deliver();
+            self.settle();
         }
     }
 

@@ -192,10 +192,10 @@ fn pcapng_packets() {
     fault(
         &pcapng(&packet(LE, 0, u64::MAX, &[], 0)),
         1,
-        &format!("{at}: the packet's time, 18446744073709551615 on interface 0's clock, is before 1970 or after 2554"),
+        &format!("{at}: the packet's time, 18446744073709551615 on interface 0's clock, is before 1970 or after 2262"),
     );
     let early = [interface(LE, 1, 0, &[(14, &(-2_i64).to_le_bytes())]), packet(LE, 1, 1_999_999, &[], 0)].concat();
-    let words = "the packet's time, 1999999 on interface 1's clock, is before 1970 or after 2554";
+    let words = "the packet's time, 1999999 on interface 1's clock, is before 1970 or after 2262";
     fault(&pcapng(&early), 1, &format!("x: packet 2 at byte 120: {words}"));
 }
 

@@ -100,7 +100,8 @@ impl Interface {
         };
         // Neither product comes near 2^127: the stamp is below 2^64, a second has less than 2^30 ns.
         let nanos = i128::try_from(nanos).ok()? + i128::from(self.offset) * 1_000_000_000;
-        u64::try_from(nanos).ok().map(Instant::from_nanos)
+        // Half of the clock's range is left for what is due after the last packet.
+        i64::try_from(nanos).ok().and_then(|nanos| u64::try_from(nanos).ok()).map(Instant::from_nanos)
     }
 }
 
