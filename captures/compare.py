@@ -4,9 +4,9 @@
     compare.py FRESH_DIR KNOCKSIM
 
 Every committed capture must have a recording of the same name in FRESH_DIR; `KNOCKSIM replay --json` decides
-about it with the committed configuration. Times, packet numbers and stages differ from run to run and are not
+about it with the committed configuration. Times, packet numbers and how often differ from run to run and are not
 compared; what each source brought about at each door is: openings, commands, spent lines, disabled doors and
-timeouts, in their order. Exit status: 0 all alike, 1 a difference or a missing recording.
+timeouts, in their order, and whether any hit was counted and any knock discarded, by which clause. Exit status: 0 all alike, 1 a difference or a missing recording.
 """
 
 import difflib
@@ -59,13 +59,17 @@ def alike(told, fresh, knocksim):
 
 
 def outcomes(lines):
-    """What came about, a line each, grouped by source and door, in order within a group."""
-    groups = {}
+    """What came about, a line each, grouped by source and door, in order within a group; then what else was met there."""
+    groups, met = {}, {}
     for event in map(json.loads, lines):
+        who = (event["source"] or "(start)", event["door_index"], event["door"])
         if event["event"] in OUTCOMES:
             fields = [f"{key}={event[key]}" for key in OUTCOMES[event["event"]] if key in event]
-            who = (event["source"] or "(start)", event["door_index"], event["door"])
             groups.setdefault(who, []).append(" ".join([event["event"], *fields]))
+        else:
+            met.setdefault(who, set()).add(" ".join(filter(None, [event["event"], event.get("clause")])))
+    for who, kinds in met.items():
+        groups.setdefault(who, []).append("met: " + ", ".join(sorted(kinds)))
     return [f"{source} {door} ({index}): {what}"
             for (source, index, door), list_of in sorted(groups.items()) for what in list_of]
 

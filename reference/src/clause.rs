@@ -61,12 +61,22 @@ impl fmt::Display for Level {
     }
 }
 
+/// [`Source::level`] in words, for a table that is put together while compiling; a test holds the two against each other.
+macro_rules! level {
+    (Practice) => {
+        "should"
+    };
+    ($must:ident) => {
+        "must"
+    };
+}
+
 /// A table's rows from the clauses, for the documentation and for [`Clause::TABLE`].
 macro_rules! table {
     ($($id:literal $source:ident $sentence:literal)*) => {
         concat!(
-            "| clause | source | what it demands |\n|---|---|---|\n",
-            $("| ", $id, " | ", stringify!($source), " | ", $sentence, " |\n",)*
+            "| clause | level | source | what it demands |\n|---|---|---|---|\n",
+            $("| ", $id, " | ", level!($source), " | ", stringify!($source), " | ", $sentence, " |\n",)*
         )
     };
 }

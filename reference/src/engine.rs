@@ -1,17 +1,26 @@
 //! The state machine: inputs in, effects out, in order; it dispatches, and the rules stand elsewhere.
 //!
-//! Where to read on: [`crate::knock`] judges a hit, [`crate::one_time`] reads sequences, [`crate::job`] keeps commands.
+//! Where to read on: `engine/boundary.rs` has what goes in and out, [`crate::knock`] judges a hit, [`crate::one_time`] reads sequences, [`crate::job`] keeps commands.
 
+mod boundary;
+mod burst;
 mod door;
 mod first;
+mod marks;
 mod reload;
 mod setup;
+mod watch;
 
-use std::{collections::VecDeque, fmt, time::Duration};
+use std::collections::VecDeque;
 
-pub use self::setup::{Doors, Limits, LoadError, Local, Locals, NotAClient, OneTimeFile, Setup};
+pub use self::{
+    boundary::{Effect, Effects, Input, Reason, Spend, SpendId},
+    setup::{Doors, Limits, LoadError, Local, Locals, NotAClient, OneTimeFile, Setup},
+    watch::{Judged, Unseen, Watch},
+};
 use self::{
-    door::{Door, InFlight, Trigger},
+    burst::Burst,
+    door::{Door, InFlight},
     first::FirstPorts,
     setup::Addresses,
 };
@@ -19,176 +28,13 @@ use crate::{
     clause::Clause,
     deadlines::Deadlines,
     event::{Event, Who},
-    job::{Ended, Exit, JobId, Jobs, Run},
+    job::{Ended, Exit, JobId, Jobs},
     knock::Verdict,
     knocks::{Counted, KnockId, Knocks, Seen},
-    port::Port,
     repeats::Repeats,
     time::Instant,
-    wire::{self, Frame, Glance, Hit, Link, NoHit},
+    wire::{self, Frame, Glance, Hit, Link},
 };
-
-/// Something that the world tells the engine.
-#[derive(Debug)]
-pub enum Input<'a> {
-    /// A frame was captured.
-    Frame {
-        /// The frame.
-        frame: Frame<'a>,
-        /// Whether it is known to be captured on a loopback interface, where a host may knock on itself (LISTEN-9), even
-        /// if [`Frame::tells_loopback`] says nothing.
-        loopback: bool,
-    },
-    /// A command has ended.
-    Exited {
-        /// Which.
-        job: JobId,
-        /// How.
-        exit: Exit,
-    },
-    /// The mark of an [`Effect::Spend`] is durable, or could not be written (ONCE-6).
-    Spent {
-        /// Which.
-        spend: SpendId,
-        /// The system's words if it failed.
-        result: Result<(), String>,
-    },
-    /// A moment that [`Engine::poll_timeout`] named has come.
-    Timeout,
-    /// The interface's addresses have changed (LISTEN-8).
-    Addresses(Locals),
-    /// The configuration was read again and is good (PROC-3).
-    Reload(Box<Doors>),
-    /// The daemon is told to end (PROC-4).
-    Quit,
-}
-
-/// Something that the engine wants from the world.
-#[derive(Clone, Debug)]
-pub enum Effect {
-    /// Log this.
-    Log(Event),
-    /// Run this command, and answer with [`Input::Exited`] when it has ended.
-    Run(Run),
-    /// Write one byte, make it durable, and answer with [`Input::Spent`].
-    Spend(Spend),
-    /// End with this status; nothing follows.
-    Exit(u8),
-}
-
-/// A mark to be written; each has its own, and none is used twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SpendId(u64);
-
-/// A used line of a one-time file: [`MARK`](crate::one_time::MARK) is to be written at `offset` of the door's file.
-#[derive(Clone, Debug)]
-pub struct Spend {
-    /// To be given back with the result.
-    pub id: SpendId,
-    /// Whose knock used it, at which door; the door names the file.
-    pub who: Who,
-    /// The line's first byte, counted from the file's start.
-    pub offset: u64,
-}
-
-/// Why the engine must hear [`Input::Timeout`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reason {
-    /// A knock times out (TIME-1).
-    SequenceTimeout,
-    /// A stop command is due (CMD-2).
-    CommandTimeout,
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::SequenceTimeout => "a knock times out",
-            Self::CommandTimeout => "a stop command is due",
-        })
-    }
-}
-
-/// Sees every decision about every frame: how a replay explains what happened.
-pub trait Watch {
-    /// Whether frames that change nothing are to be judged, too. Without, most frames cost a few nanoseconds.
-    const EVERY: bool;
-    /// The frame is no hit at any door.
-    fn no_hit(&mut self, why: &Unseen);
-    /// The hit was judged at a door.
-    fn judged(&mut self, judged: &Judged);
-}
-
-/// Nobody watches.
-impl Watch for () {
-    const EVERY: bool = false;
-    fn no_hit(&mut self, _: &Unseen) {}
-    fn judged(&mut self, _: &Judged) {}
-}
-
-/// Why a frame is no hit at any door.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unseen {
-    /// It carries none.
-    NoHit(NoHit),
-    /// IPv6 is ignored (LISTEN-5).
-    OnlyV4(Hit),
-    /// Its source cannot be a client (LISTEN-9).
-    Source(Hit, NotAClient),
-}
-
-impl Unseen {
-    /// The clause that decided.
-    #[must_use]
-    pub fn clause(&self) -> Clause {
-        match self {
-            Self::NoHit(why) => why.clause(),
-            Self::OnlyV4(_) => Clause::Listen5,
-            Self::Source(..) => Clause::Listen9,
-        }
-    }
-}
-
-/// One door's judgement of one hit.
-#[derive(Clone, Copy, Debug)]
-pub struct Judged {
-    /// The hit.
-    pub hit: Hit,
-    /// The door's index.
-    pub door: u32,
-    /// The judgement.
-    pub verdict: Verdict,
-    /// Stage and number of the source's knock at this door before it; stage 0 without one.
-    pub before: (u8, Option<u64>),
-    /// The same after it; a completed knock is gone.
-    pub after: (u8, Option<u64>),
-    /// The port that would have been right; `None` while the door is disabled.
-    pub expected: Option<Port>,
-    /// How many ports the sequence has that the hit was judged by.
-    pub ports: u8,
-    /// The port that is right next, if a knock is in progress after it.
-    pub next: Option<Port>,
-}
-
-/// What the engine wants done, in order. What is not taken stays first in line for the next call.
-#[must_use = "effects are to be carried out in order before the next input"]
-#[derive(Debug)]
-pub struct Effects<'a>(&'a mut VecDeque<Effect>);
-
-impl Iterator for Effects<'_> {
-    type Item = Effect;
-
-    #[inline]
-    fn next(&mut self) -> Option<Effect> {
-        self.0.pop_front()
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.0.len(), Some(self.0.len()))
-    }
-}
-
-impl ExactSizeIterator for Effects<'_> {}
 
 /// The daemon, without a world. See the crate's documentation for the loop around it.
 #[derive(Debug)]
@@ -333,11 +179,6 @@ impl Engine {
     #[must_use]
     pub fn work(&self) -> u64 {
         self.knocks.touched()
-    }
-
-    /// The names of the doors, in order.
-    pub fn doors(&self) -> impl Iterator<Item = &str> {
-        self.doors.iter().map(|door| door.config.name.as_str())
     }
 
     #[inline(always)]
@@ -512,28 +353,6 @@ impl Engine {
         }
     }
 
-    /// A one-time sequence was knocked: its line is spent before the door opens, and the next one counts from now on.
-    fn trigger(&mut self, who: Who) {
-        let index = who.door.index;
-        let id = SpendId(self.next_spend);
-        self.next_spend += 1;
-        let (first_in_line, skipped) = self.doors[index as usize].trigger(id, who);
-        if first_in_line {
-            self.spend_next(index);
-        }
-        self.discard_all(index, Clause::Once4);
-        skipped.into_iter().for_each(|event| self.log(event));
-        self.first = first_ports(&self.doors);
-    }
-
-    /// Asks for the mark of the first trigger that waits at a door.
-    fn spend_next(&mut self, door: u32) {
-        if let Some(trigger) = self.doors[door as usize].triggers.front() {
-            let spend = Spend { id: trigger.id, who: trigger.who.clone(), offset: trigger.offset };
-            self.out.push_back(Effect::Spend(spend));
-        }
-    }
-
     fn open(&mut self, who: Who) {
         self.log(Event::Opened { who: who.clone() });
         self.jobs.open(who);
@@ -586,30 +405,6 @@ impl Engine {
         self.run_commands();
     }
 
-    fn spent(&mut self, spend: SpendId, result: Result<(), String>) {
-        self.orphans.retain(|mark| mark.id != spend);
-        let Some(index) = self.doors.iter().position(|door| door.asks(spend)) else { return };
-        let Some(trigger) = self.doors[index].triggers.pop_front() else { return };
-        let door = trigger.who.door.clone();
-        let by = Some((trigger.who.source, trigger.who.knock));
-        match result {
-            Ok(()) => {
-                self.open(trigger.who);
-                if trigger.takes_last_line {
-                    self.log(Event::Disabled { door: door.clone(), by, failure: None });
-                }
-                self.spend_next(door.index);
-            }
-            Err(why) => {
-                let waiting = self.doors[index].disable(Clause::Once6);
-                self.first = first_ports(&self.doors);
-                self.log(Event::Disabled { door: door.clone(), by, failure: Some(why) });
-                self.discard_all(door.index, Clause::Once6);
-                self.discard_waiting(waiting, Clause::Once6);
-            }
-        }
-    }
-
     /// Whatever is due by now, in order of time; at one time in the doors' order, a door's knocks before its commands.
     #[cold]
     fn fire_due(&mut self) {
@@ -645,13 +440,6 @@ impl Engine {
     fn discard_all(&mut self, door: u32, clause: Clause) {
         while let Some((_, id)) = self.knocks.oldest_at(door) {
             self.discard(id, clause, None);
-        }
-    }
-
-    /// Completed knocks that waited for their mark will not open.
-    fn discard_waiting(&mut self, waiting: VecDeque<Trigger>, clause: Clause) {
-        for Trigger { who, stage, .. } in waiting {
-            self.log(Event::Discarded { who, stage, clause, hit: None });
         }
     }
 
@@ -707,19 +495,4 @@ fn first_ports(doors: &[Door]) -> FirstPorts {
 /// A door's place as it is stored; a configuration of four thousand million doors does not fit in memory.
 fn door_index(index: usize) -> u32 {
     u32::try_from(index).unwrap_or(u32::MAX)
-}
-
-/// Tells the first of a run of like events from the rest; a run ends when nothing happened for ten seconds.
-#[derive(Debug, Default)]
-struct Burst {
-    last: Option<Instant>,
-}
-
-impl Burst {
-    const PAUSE: Duration = Duration::from_secs(10);
-
-    fn starts(&mut self, now: Instant) -> bool {
-        let previous = self.last.replace(now);
-        previous.is_none_or(|last| now >= last.after(Self::PAUSE))
-    }
 }

@@ -41,7 +41,7 @@ fn sentences_are_sentences() {
 fn the_table_has_a_row_for_each_clause() {
     assert_eq!(Clause::TABLE.lines().count(), Clause::ALL.len() + 2);
     for clause in Clause::ALL {
-        let row = format!("| {} | {:?} | {} |", clause.id(), clause.source(), clause.sentence());
+        let row = format!("| {} | {} | {:?} | {} |", clause.id(), clause.level(), clause.source(), clause.sentence());
         assert!(Clause::TABLE.lines().any(|line| line == row), "{row}");
     }
 }

@@ -1,4 +1,5 @@
-//! Every command in README.md, run, with what README.md shows of its output.
+//! Every command in README.md's `console` blocks, run, with what README.md shows of its output. What stands in running text
+//! needs a network interface or a browser, which a test does not have; the text holds those two and no other.
 #![expect(clippy::disallowed_types, reason = "the commands are run as a reader runs them")]
 
 use std::{fs, path::Path, process::Command};
@@ -78,6 +79,16 @@ fn every_command_prints_what_the_readme_shows() {
         let lines: Vec<&str> = out.lines().chain(err.lines()).collect();
         assert!(output.is_empty() || shows(output, &lines), "{command} does not print what is shown:\n{out}{err}");
     }
+}
+
+#[test]
+fn commands_in_running_text_are_known() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let text = fs::read_to_string(root.join("README.md")).expect("the README is there");
+    let prose: String = text.split("```").step_by(2).collect();
+    let is_command = |word: &&str| word.starts_with("cargo ") || word.starts_with("tcpdump ");
+    let commands: Vec<&str> = prose.split('`').skip(1).step_by(2).filter(is_command).collect();
+    assert_eq!(commands, ["tcpdump -i eth0 -w failed.pcap", "cargo doc --open -p knockd"]);
 }
 
 #[test]

@@ -23,11 +23,11 @@ impl Mapped {
         if !file.metadata()?.is_file() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
         }
-        // SAFETY: the mapping is private and read-only, so this process cannot change it. Another process that writes
-        // to the file while it is read could change bytes that we look at twice: every reader of this crate's bytes
-        // checks lengths against the slice and copies a field before it judges it, so it may read a torn packet, but
-        // never outside the mapping. A file that is cut short meanwhile ends the process with SIGBUS, as it does
-        // every program that maps its input; captures are appended to or renamed, not cut.
+        // SAFETY: the mapping is read-only, so this process cannot change it. It is shared: should another process
+        // rewrite the file in place meanwhile, bytes would change under a slice, which Rust does not allow for. We rely on
+        // nobody doing so: captures are appended to, renamed or removed, and none of that touches mapped bytes. Every
+        // reader of this crate's bytes checks lengths against the slice, so whatever it reads, it stays inside. A file
+        // that is cut short meanwhile ends the process with SIGBUS, as it does every program that maps its input.
         #[expect(unsafe_code, reason = "see above; there is no safe way to map a file")]
         let map = unsafe { Mmap::map(file)? };
         // Only a hint: a system that refuses it reads all the same.
