@@ -9,10 +9,10 @@ use std::{
 use knockd::{
     clause::Clause,
     config::Door,
-    engine::{Effect, Judged},
+    engine::{Effect, Judged, Unseen},
     event::Event,
     knock::Verdict,
-    port::Port,
+    port::{Port, Protocol},
     time::Instant,
     wire::Hit,
 };
@@ -24,9 +24,23 @@ use super::{
 };
 use crate::capture::Record;
 
+/// How many hits that did not count are remembered for a knock: whoever sends more repeats the same mistake.
+const MOST_UNCOUNTED: usize = 8;
+
 /// What became of every source's knocks at every door.
 #[derive(Debug, Default)]
-pub(super) struct Misses(BTreeMap<(IpAddr, u32), Trail>);
+pub(super) struct Misses {
+    trails: BTreeMap<(IpAddr, u32), Trail>,
+    /// By door, port and whether it is UDP: the latest hit of a source that had no knock at the door.
+    strays: BTreeMap<(u32, u16, bool), Stray>,
+}
+
+/// A hit that may belong to another source's knock.
+#[derive(Clone, Copy, Debug)]
+struct Stray {
+    packet: u64,
+    source: IpAddr,
+}
 
 /// One source's knocks at one door.
 #[derive(Debug)]
@@ -52,8 +66,10 @@ struct Live {
     counted: Vec<(u64, String)>,
     next: Option<Port>,
     ports: u8,
-    /// Hits on the next port that did not count, and why not.
-    uncounted: Vec<(u64, Clause, String)>,
+    /// Packets that may have been the next hit but did not count, and why not.
+    uncounted: Vec<(Clause, String)>,
+    /// A hit of another source on the port that was due when the knock failed.
+    stray: Option<Stray>,
 }
 
 /// A knock that failed.
@@ -83,45 +99,59 @@ impl Misses {
     pub(super) fn judged(&mut self, record: &Record<'_>, judged: &Judged, door: &Door) {
         let key = (judged.hit.source, judged.door);
         if let Verdict::Discards | Verdict::Restarts = judged.verdict
-            && let Some(trail) = self.0.get_mut(&key)
+            && let Some(trail) = self.trails.get_mut(&key)
         {
             let why = Why::Spoiled { packet: record.number, hit: judged.hit };
-            trail.miss(judged.before.0, why, record.at, record.fine);
+            trail.miss(judged.before.0, why, record.at, record.fine, &self.strays);
         }
         match judged.verdict {
             Verdict::Begins | Verdict::Restarts | Verdict::Advances => {
-                self.0.entry(key).or_insert_with(|| Trail::new(judged)).counts(record, judged);
+                self.trails.entry(key).or_insert_with(|| Trail::new(judged)).counts(record, judged);
             }
-            Verdict::Completes => self.0.entry(key).or_insert_with(|| Trail::new(judged)).live = None,
+            Verdict::Completes => self.trails.entry(key).or_insert_with(|| Trail::new(judged)).live = None,
             Verdict::Elsewhere | Verdict::FlagsDiffer | Verdict::UdpNotCounted | Verdict::Repeats => {
-                if let Some(live) = self.0.get_mut(&key).and_then(|trail| trail.live.as_mut())
-                    && live.next.is_some_and(|next| is(&judged.hit, next))
-                {
-                    let why = words::verdict(judged, door);
-                    live.uncounted.push((record.number, judged.verdict.clause(), why));
+                if let Some(live) = self.trails.get_mut(&key).and_then(|trail| trail.live.as_mut()) {
+                    live.not_counted(record.number, judged, door);
                 }
             }
             Verdict::NothingToSpoil => {
-                if let Some(trail) = self.0.get_mut(&key) {
-                    trail.came_late(record, &judged.hit);
+                let hit = &judged.hit;
+                if words::may_be_in(door, hit) {
+                    let stray = Stray { packet: record.number, source: hit.source };
+                    self.strays.insert((judged.door, hit.port, hit.protocol == Protocol::Udp), stray);
+                }
+                if let Some(trail) = self.trails.get_mut(&key) {
+                    trail.came_late(record, hit);
                 }
             }
             Verdict::PortIgnored | Verdict::DoorDisabled(_) | Verdict::Discards => {}
         }
     }
 
+    /// Hears that packet `number` of `source` could not be read.
+    pub(super) fn unread(&mut self, number: u64, source: IpAddr, why: &Unseen) {
+        for (_, trail) in self.trails.range_mut((source, 0)..=(source, u32::MAX)) {
+            if let Some(live) = &mut trail.live {
+                let clause = why.clause();
+                let why = words::unseen(why);
+                live.remember(clause, format!("packet #{number} of this source could not be read ({clause}): {why}"));
+            }
+        }
+    }
+
     /// Hears a decision.
     pub(super) fn decided(&mut self, decision: &Decision, fine: bool) {
         let (Some((source, _)), Some(door)) = (decision.knocker(), decision.door()) else { return };
-        let Some(trail) = self.0.get_mut(&(source, door.index)) else { return };
+        let Some(trail) = self.trails.get_mut(&(source, door.index)) else { return };
         let at = decision.at.unwrap_or_default();
         match &decision.effect {
             Effect::Log(Event::Opened { .. }) => trail.opened += 1,
-            Effect::Log(Event::TimedOut { stage, .. }) => trail.miss(*stage, Why::TimedOut, at, fine),
+            Effect::Log(Event::TimedOut { stage, .. }) => trail.miss(*stage, Why::TimedOut, at, fine, &self.strays),
             // A wrong hit was heard of as a judgement, which knows the packet.
             Effect::Log(Event::Discarded { clause: Clause::Seq3, .. }) => {}
             Effect::Log(Event::Discarded { stage, clause, .. }) => {
-                trail.miss(*stage, Why::Discarded { packet: decision.packet, clause: *clause }, at, fine);
+                let why = Why::Discarded { packet: decision.packet, clause: *clause };
+                trail.miss(*stage, why, at, fine, &self.strays);
             }
             Effect::Log(_) | Effect::Run(_) | Effect::Spend(_) | Effect::Exit(_) => {}
         }
@@ -129,14 +159,14 @@ impl Misses {
 
     /// The sources that began or opened, with the doors.
     pub(super) fn trails(&self) -> impl Iterator<Item = &Trail> {
-        self.0.values()
+        self.trails.values()
     }
 
     /// Whether `source` began a knock, at `door` or, without one, anywhere.
     pub(super) fn knows(&self, source: IpAddr, door: Option<u32>) -> bool {
         match door {
-            Some(door) => self.0.contains_key(&(source, door)),
-            None => self.0.range((source, 0)..=(source, u32::MAX)).next().is_some(),
+            Some(door) => self.trails.contains_key(&(source, door)),
+            None => self.trails.range((source, 0)..=(source, u32::MAX)).next().is_some(),
         }
     }
 }
@@ -159,6 +189,7 @@ impl Trail {
             next,
             ports,
             uncounted: Vec::new(),
+            stray: None,
         });
         live.counted.push((record.number, words::port(&judged.hit)));
         live.next = next;
@@ -168,9 +199,15 @@ impl Trail {
     }
 
     /// The knock in progress failed; of two that came equally far the later one is told.
-    fn miss(&mut self, stage: u8, why: Why, at: Instant, fine: bool) {
-        let Some(live) = self.live.take() else { return };
+    fn miss(&mut self, stage: u8, why: Why, at: Instant, fine: bool, strays: &BTreeMap<(u32, u16, bool), Stray>) {
+        let Some(mut live) = self.live.take() else { return };
         self.failed += 1;
+        let last = live.counted.last().map_or(0, |(packet, _)| *packet);
+        live.stray = live
+            .next
+            .and_then(|next| strays.get(&(self.door, next.number.get(), next.protocol == Protocol::Udp)))
+            .filter(|stray| stray.packet > last && stray.source != self.source)
+            .copied();
         if self.nearest.as_ref().is_none_or(|nearest| stage >= nearest.stage) {
             self.nearest = Some(Miss { live, stage, why, at, late: None, fine });
             self.fresh = true;
@@ -187,12 +224,24 @@ impl Trail {
         }
     }
 
-    /// Writes what became of the knocks at `door`.
+    /// Whether the door opened.
+    pub(super) fn opened(&self) -> bool {
+        self.opened > 0
+    }
+
+    /// Writes what became of the knocks at `door`; `early` is a packet of the source that hit a port of the sequence
+    /// while there was no knock.
     ///
     /// # Errors
     ///
     /// What `out` says.
-    pub(super) fn write(&self, out: &mut impl Write, door: &Door, cited: &mut Cited) -> io::Result<()> {
+    pub(super) fn write(
+        &self,
+        out: &mut impl Write,
+        door: &Door,
+        cited: &mut Cited,
+        early: Option<(u64, &str)>,
+    ) -> io::Result<()> {
         let bold = bold();
         let opened = match self.opened {
             0 => "never opened".to_owned(),
@@ -204,7 +253,7 @@ impl Trail {
         };
         writeln!(out, "{bold}{} at {}{bold:#}: {opened}{failed}", self.source, door.name)?;
         if let Some(miss) = &self.nearest {
-            miss.write(out, door, cited)?;
+            miss.write(out, door, cited, early)?;
         }
         if let Some(live) = &self.live {
             let next = live.next();
@@ -215,7 +264,13 @@ impl Trail {
 }
 
 impl Miss {
-    fn write(&self, out: &mut impl Write, door: &Door, cited: &mut Cited) -> io::Result<()> {
+    fn write(
+        &self,
+        out: &mut impl Write,
+        door: &Door,
+        cited: &mut Cited,
+        early: Option<(u64, &str)>,
+    ) -> io::Result<()> {
         let Self { live, stage, why, at, late, fine } = self;
         let next = live.next();
         writeln!(out, "    nearest miss: {}, and {next} was due", live.progress())?;
@@ -245,15 +300,33 @@ impl Miss {
                 let late = seconds(late.as_nanos().saturating_sub(at.as_nanos()));
                 writeln!(out, "    packet #{packet} hit {next} {late} s after that, too late")?;
             }
-            (None, Why::TimedOut) => writeln!(out, "    no later packet hit {next}")?,
-            (None, Why::Spoiled { .. } | Why::Discarded { .. }) => {}
+            (None, Why::TimedOut) if live.stray.is_none() => writeln!(out, "    no later packet hit {next}")?,
+            (None, _) => {}
         }
-        for (packet, clause, why) in &live.uncounted {
-            words::wrapped(out, 4, &format!("packet #{packet} had hit {next} but did not count ({clause}): {why}"))?;
+        for (clause, line) in &live.uncounted {
+            words::wrapped(out, 4, line)?;
             cited.cite(out, 4, *clause)?;
         }
-        if let Why::Spoiled { hit, .. } = why
-            && live.uncounted.is_empty()
+        if !live.uncounted.is_empty() {
+            return Ok(());
+        }
+        let missing = match why {
+            Why::Spoiled { hit, .. } => late.is_none() && words::comes_later(hit, door, *stage),
+            Why::TimedOut => late.is_none(),
+            Why::Discarded { .. } => false,
+        };
+        let first = live.counted.first();
+        if let Some(Stray { packet, source }) = live.stray.filter(|_| missing) {
+            words::wrapped(out, 4, &format!("packet #{packet} hit {next}, but from {source} ({})", Clause::Seq1))?;
+            cited.cite(out, 4, Clause::Seq1)?;
+        } else if let (Some((early, port)), Some((begun, first))) = (early, first)
+            && missing
+            && early < *begun
+        {
+            let line = format!("packet #{early} hit {port} before the first port {first} ({})", Clause::Seq1);
+            words::wrapped(out, 4, &line)?;
+            cited.cite(out, 4, Clause::Seq1)?;
+        } else if let Why::Spoiled { hit, .. } = why
             && let Some(hint) = words::hint(hit, door, *stage, live.next, late.is_some())
         {
             words::wrapped(out, 4, &format!("hint: {hint}"))?;
@@ -263,6 +336,28 @@ impl Miss {
 }
 
 impl Live {
+    /// A hit on the port that is due, or on its number by UDP, that the door does not count.
+    fn not_counted(&mut self, number: u64, judged: &Judged, door: &Door) {
+        let Some(next) = self.next else { return };
+        let clause = judged.verdict.clause();
+        if judged.verdict == Verdict::UdpNotCounted && judged.hit.port == next.number.get() {
+            let port = next.number;
+            self.remember(
+                clause,
+                format!("packet #{number} hit {port} by udp, which the door does not count ({clause})"),
+            );
+        } else if is(&judged.hit, next) {
+            let why = words::verdict(judged, door);
+            self.remember(clause, format!("packet #{number} had hit {next} but did not count ({clause}): {why}"));
+        }
+    }
+
+    fn remember(&mut self, clause: Clause, line: String) {
+        if self.uncounted.len() < MOST_UNCOUNTED {
+            self.uncounted.push((clause, line));
+        }
+    }
+
     /// `knock 2 got 2 of 3 hits right (#3 7000, #5 8000)`
     fn progress(&self) -> String {
         let Self { knock, counted, ports, .. } = self;
