@@ -12,34 +12,24 @@ use knockd::{
     engine::{Effect, Judged, Unseen},
     event::Event,
     knock::Verdict,
-    port::{Port, Protocol},
+    port::Protocol,
     time::Instant,
     wire::Hit,
 };
 
 use super::{
     decision::Decision,
-    timeline::{self, bold},
+    miss::{Live, Miss, Stray, Why, times},
+    timeline::bold,
     words::{self, Cited, is},
 };
 use crate::capture::Record;
-
-/// How many hits that did not count are remembered for a knock: whoever sends more repeats the same mistake.
-const MOST_UNCOUNTED: usize = 8;
-
 /// What became of every source's knocks at every door.
 #[derive(Debug, Default)]
 pub(super) struct Misses {
     trails: BTreeMap<(IpAddr, u32), Trail>,
     /// By door, port and whether it is UDP: the latest hit of a source that had no knock at the door.
     strays: BTreeMap<(u32, u16, bool), Stray>,
-}
-
-/// A hit that may belong to another source's knock.
-#[derive(Clone, Copy, Debug)]
-struct Stray {
-    packet: u64,
-    source: IpAddr,
 }
 
 /// One source's knocks at one door.
@@ -55,43 +45,6 @@ pub(super) struct Trail {
     nearest: Option<Miss>,
     /// Whether no other knock has begun since the nearest miss: hits that come now may be its missing ones.
     fresh: bool,
-}
-
-/// A knock in progress.
-#[derive(Clone, Debug)]
-struct Live {
-    knock: u64,
-    begun: Instant,
-    /// The packets that counted, and what each of them hit.
-    counted: Vec<(u64, String)>,
-    next: Option<Port>,
-    ports: u8,
-    /// Packets that may have been the next hit but did not count, and why not.
-    uncounted: Vec<(Clause, String)>,
-    /// A hit of another source on the port that was due when the knock failed.
-    stray: Option<Stray>,
-}
-
-/// A knock that failed.
-#[derive(Debug)]
-struct Miss {
-    live: Live,
-    stage: u8,
-    why: Why,
-    at: Instant,
-    /// The first hit on the missing port that came when it was too late.
-    late: Option<(u64, Instant)>,
-    fine: bool,
-}
-
-#[derive(Debug)]
-enum Why {
-    /// This packet was a wrong hit.
-    Spoiled { packet: u64, hit: Hit },
-    /// Time was up.
-    TimedOut,
-    /// It was discarded for another reason, at this packet.
-    Discarded { packet: Option<u64>, clause: Clause },
 }
 
 impl Misses {
@@ -261,124 +214,4 @@ impl Trail {
         }
         Ok(())
     }
-}
-
-impl Miss {
-    fn write(
-        &self,
-        out: &mut impl Write,
-        door: &Door,
-        cited: &mut Cited,
-        early: Option<(u64, &str)>,
-    ) -> io::Result<()> {
-        let Self { live, stage, why, at, late, fine } = self;
-        let next = live.next();
-        writeln!(out, "    nearest miss: {}, and {next} was due", live.progress())?;
-        let moment = timeline::time(*at, *fine);
-        let clause = match why {
-            Why::Spoiled { packet, hit } => {
-                let clause = Clause::Seq3;
-                writeln!(out, "    packet #{packet} spoiled it ({clause}): {}", words::packet(hit))?;
-                clause
-            }
-            Why::TimedOut => {
-                let clause = Clause::Time1;
-                let allowed = seconds(at.as_nanos().saturating_sub(live.begun.as_nanos()));
-                let first = live.counted.first().map_or(0, |(packet, _)| *packet);
-                writeln!(out, "    time was up ({clause}) at {moment}, {allowed} s after packet #{first}")?;
-                clause
-            }
-            Why::Discarded { packet, clause } => {
-                let packet = packet.map_or_else(String::new, |packet| format!(" with packet #{packet}"));
-                writeln!(out, "    it was discarded ({clause}) at {moment}{packet}")?;
-                *clause
-            }
-        };
-        cited.cite(out, 4, clause)?;
-        match (late, why) {
-            (Some((packet, late)), _) => {
-                let late = seconds(late.as_nanos().saturating_sub(at.as_nanos()));
-                writeln!(out, "    packet #{packet} hit {next} {late} s after that, too late")?;
-            }
-            (None, Why::TimedOut) if live.stray.is_none() => writeln!(out, "    no later packet hit {next}")?,
-            (None, _) => {}
-        }
-        for (clause, line) in &live.uncounted {
-            words::wrapped(out, 4, line)?;
-            cited.cite(out, 4, *clause)?;
-        }
-        if !live.uncounted.is_empty() {
-            return Ok(());
-        }
-        let missing = match why {
-            Why::Spoiled { hit, .. } => late.is_none() && words::comes_later(hit, door, *stage),
-            Why::TimedOut => late.is_none(),
-            Why::Discarded { .. } => false,
-        };
-        let first = live.counted.first();
-        if let Some(Stray { packet, source }) = live.stray.filter(|_| missing) {
-            words::wrapped(out, 4, &format!("packet #{packet} hit {next}, but from {source} ({})", Clause::Seq1))?;
-            cited.cite(out, 4, Clause::Seq1)?;
-        } else if let (Some((early, port)), Some((begun, first))) = (early, first)
-            && missing
-            && early < *begun
-        {
-            let line = format!("packet #{early} hit {port} before the first port {first} ({})", Clause::Seq1);
-            words::wrapped(out, 4, &line)?;
-            cited.cite(out, 4, Clause::Seq1)?;
-        } else if let Why::Spoiled { hit, .. } = why
-            && let Some(hint) = words::hint(hit, door, *stage, live.next, late.is_some())
-        {
-            words::wrapped(out, 4, &format!("hint: {hint}"))?;
-        }
-        Ok(())
-    }
-}
-
-impl Live {
-    /// A hit on the port that is due, or on its number by UDP, that the door does not count.
-    fn not_counted(&mut self, number: u64, judged: &Judged, door: &Door) {
-        let Some(next) = self.next else { return };
-        let clause = judged.verdict.clause();
-        if judged.verdict == Verdict::UdpNotCounted && judged.hit.port == next.number.get() {
-            let port = next.number;
-            self.remember(
-                clause,
-                format!("packet #{number} hit {port} by udp, which the door does not count ({clause})"),
-            );
-        } else if is(&judged.hit, next) {
-            let why = words::verdict(judged, door);
-            self.remember(clause, format!("packet #{number} had hit {next} but did not count ({clause}): {why}"));
-        }
-    }
-
-    fn remember(&mut self, clause: Clause, line: String) {
-        if self.uncounted.len() < MOST_UNCOUNTED {
-            self.uncounted.push((clause, line));
-        }
-    }
-
-    /// `knock 2 got 2 of 3 hits right (#3 7000, #5 8000)`
-    fn progress(&self) -> String {
-        let Self { knock, counted, ports, .. } = self;
-        let hits: Vec<String> = counted.iter().map(|(packet, port)| format!("#{packet} {port}")).collect();
-        format!("knock {knock} got {} of {ports} hits right ({})", counted.len(), hits.join(", "))
-    }
-
-    fn next(&self) -> String {
-        self.next.map_or_else(|| "the next port".to_owned(), |port| port.to_string())
-    }
-}
-
-fn times(count: u64) -> String {
-    match count {
-        1 => "once".to_owned(),
-        count => timeline::plural(count, "time"),
-    }
-}
-
-/// Nanoseconds as seconds, without needless digits.
-fn seconds(nanos: u64) -> String {
-    let text = format!("{}.{:09}", nanos / 1_000_000_000, nanos % 1_000_000_000);
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
