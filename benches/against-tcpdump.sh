@@ -23,7 +23,7 @@ nanos() {
     echo $((end - begin))
 }
 
-replay() { "$bin/knocksim" replay --json --local 192.0.2.1/24 "$1" >/dev/null; }
+replay() { "$bin/knocksim" replay --json --local 192.0.2.1/24 "$1" >/dev/null 2>&1; }
 filtered() { tcpdump -r "$1" -w /dev/null "$filter" 2>/dev/null; }
 plain() { tcpdump -r "$1" -w /dev/null 2>/dev/null; }
 

@@ -1,8 +1,9 @@
 //! Which sources may have a knock: the answer "none" for most packets, from a table that stays in the cache.
 //!
-//! The index of knocks has the truth, but a look into it misses the cache once there are many. A source is hashed to one
-//! of many places; a place's bit is set while any source there has a knock. A count beside each bit, which is touched
-//! only when a source gets its first knock or loses its last, tells when to clear it.
+//! The index of knocks has the truth, but a look into it misses the cache once there are many. A source is hashed to two
+//! places of one word; a place's bit is set while any source is there (a Bloom filter, whose two looks are one load). A
+//! count beside each bit, which is touched only when a source gets its first knock or loses its last, tells when to clear
+//! it. The counts of a word fill a cache line, so that changing both is one load, too.
 
 use std::hint::black_box;
 
@@ -10,7 +11,8 @@ use std::hint::black_box;
 const LEAST: usize = 1 << 12;
 /// The most places: their bits, 512 KiB, are what a core's own cache has room for beside everything else.
 const MOST: usize = 1 << 22;
-/// Places for each source: one stranger in so many is taken for a source, and looked up in vain.
+/// Places for each source, at least, up to the most: one stranger in a hundred is then taken for a source, and looked up
+/// in vain.
 const PLACES: usize = 16;
 
 /// A set of sources that may answer "perhaps" for one that is not in it, but never "no" for one that is.
@@ -21,7 +23,7 @@ pub(crate) struct Summary {
     counts: Box<[u8]>,
     sources: usize,
     factors: [u64; 2],
-    /// How far a hash is shifted so that a place remains.
+    /// How far a hash is shifted so that its word's number remains.
     shift: u32,
 }
 
@@ -38,39 +40,47 @@ impl Summary {
     /// Whether the source with this key may be here.
     #[inline(always)]
     pub(crate) fn may_hold(&self, key: (u64, u64)) -> bool {
-        let place = self.place(key);
-        self.bits[place >> 6] >> (place & 63) & 1 != 0
+        let (word, [a, b]) = self.places(key);
+        let both = 1 << a | 1 << b;
+        self.bits[word] & both == both
     }
 
     /// Begins to load what adding or removing this source will need.
     pub(crate) fn fetch(&self, key: (u64, u64)) {
-        black_box(self.counts[self.place(key)]);
+        let (word, [place, _]) = self.places(key);
+        black_box(self.counts[word << 6 | place]);
     }
 
     /// Adds a source that is not here; says whether there are now too many for the places, so that
     /// [`Summary::refill`] is due.
     #[must_use]
     pub(crate) fn add(&mut self, key: (u64, u64)) -> bool {
-        let place = self.place(key);
-        self.bits[place >> 6] |= 1 << (place & 63);
-        self.counts[place] = self.counts[place].saturating_add(1);
+        let (word, places) = self.places(key);
+        for place in places {
+            self.bits[word] |= 1 << place;
+            let count = &mut self.counts[word << 6 | place];
+            *count = count.saturating_add(1);
+        }
         self.sources += 1;
         self.counts.len() < MOST && self.sources > self.counts.len() / PLACES
     }
 
     /// Removes a source that is here.
     pub(crate) fn remove(&mut self, key: (u64, u64)) {
-        let place = self.place(key);
-        self.sources -= 1;
-        match self.counts[place] {
-            // Nobody knows how many there really are.
-            u8::MAX => {}
-            1 => {
-                self.counts[place] = 0;
-                self.bits[place >> 6] &= !(1 << (place & 63));
+        let (word, places) = self.places(key);
+        for place in places {
+            let count = &mut self.counts[word << 6 | place];
+            match *count {
+                // Nobody knows how many there really are.
+                u8::MAX => {}
+                1 => {
+                    *count = 0;
+                    self.bits[word] &= !(1 << place);
+                }
+                _ => *count -= 1,
             }
-            more => self.counts[place] = more - 1,
         }
+        self.sources -= 1;
     }
 
     /// Takes exactly these sources, so many, and as many places as they need.
@@ -86,15 +96,17 @@ impl Summary {
         self.bits = vec![0; places / 64].into();
         self.counts = vec![0; places].into();
         self.sources = 0;
-        self.shift = 64 - places.trailing_zeros();
+        self.shift = 64 - (places / 64).trailing_zeros();
     }
 
-    /// Multiplying by an odd secret spreads keys over the upper bits.
+    /// A source's word, and its two places there. Multiplying by an odd secret spreads keys over the upper bits, which
+    /// are the word's number and then the places'.
     #[inline(always)]
-    #[expect(clippy::cast_possible_truncation, reason = "the shift leaves at most 22 bits")]
-    fn place(&self, key: (u64, u64)) -> usize {
+    #[expect(clippy::cast_possible_truncation, reason = "the shifts leave at most 16 bits")]
+    fn places(&self, key: (u64, u64)) -> (usize, [usize; 2]) {
         let hash = key.0.wrapping_mul(self.factors[0]).wrapping_add(key.1.wrapping_mul(self.factors[1]));
-        (hash >> self.shift) as usize
+        let place = |above: u32| (hash >> (self.shift - above)) as usize & 63;
+        ((hash >> self.shift) as usize, [place(6), place(12)])
     }
 }
 
@@ -132,7 +144,7 @@ mod tests {
         let mut summary = Summary::new(7);
         summary.refill(100_000, (0..100_000).map(|key| (key * 2, 4)));
         let mistaken = (0..100_000).filter(|key| summary.may_hold((key * 2 + 1, 4))).count();
-        assert!(mistaken < 10_000, "{mistaken} of 100000 strangers are looked up");
+        assert!(mistaken < 2_000, "{mistaken} of 100000 strangers are looked up");
     }
 
     #[test]
