@@ -12,7 +12,7 @@ use anstyle::Style;
 use knockd::{
     clause::Clause,
     config::Config,
-    engine::{Effect, Judged, Unseen, Watch},
+    engine::{Doors, Effect, Judged, Unseen, Watch},
     event::Event,
     knock::Verdict,
     time::Instant,
@@ -22,7 +22,9 @@ use super::{
     decision::Decision,
     misses::Misses,
     progress::Bar,
+    rest::Rest,
     timeline::{self, Summary, printable},
+    used::Used,
     vain::Vain,
     who,
     words::{self, Cited},
@@ -45,46 +47,6 @@ impl Filter {
     /// Whether it takes the door called `name`.
     pub(super) fn takes_door(&self, name: &str) -> bool {
         self.doors.is_empty() || self.doors.iter().any(|door| is_labelled(name, &printable(door)))
-    }
-}
-
-/// The first pass: who reached stage 1.
-pub(crate) struct Scout<'a> {
-    filter: &'a Filter,
-    reached: BTreeSet<IpAddr>,
-    bar: &'a mut Bar,
-    nobody: (),
-}
-
-impl<'a> Scout<'a> {
-    /// A scout that looks only at the doors that `filter` takes.
-    pub(crate) fn new(filter: &'a Filter, bar: &'a mut Bar) -> Self {
-        Self { filter, reached: BTreeSet::new(), bar, nobody: () }
-    }
-
-    /// Whom it saw.
-    pub(crate) fn reached(self) -> BTreeSet<IpAddr> {
-        self.reached
-    }
-}
-
-impl Sink for Scout<'_> {
-    type Watch = ();
-
-    fn watch(&mut self) -> &mut () {
-        &mut self.nobody
-    }
-
-    fn decision(&mut self, decision: &Decision, _: bool) {
-        if let Effect::Log(Event::Stage { who, .. }) = &decision.effect
-            && self.filter.takes_door(who.door.name())
-        {
-            self.reached.insert(who.source);
-        }
-    }
-
-    fn pause(&mut self, progress: Progress) {
-        self.bar.at(progress);
     }
 }
 
@@ -118,12 +80,17 @@ struct Verdicts<'a> {
 /// The second pass: tells the story.
 pub(crate) struct Explainer<'a, W> {
     out: W,
+    doors: &'a Doors,
     config: &'a Config,
     filter: &'a Filter,
+    /// Whether every unicast destination counts as local.
+    any_local: bool,
     reached: BTreeSet<IpAddr>,
     judgements: Judgements,
     misses: Misses,
     vain: Vain,
+    used: Used,
+    rest: Rest,
     cited: Cited,
     /// What was counted.
     summary: Summary,
@@ -133,22 +100,28 @@ pub(crate) struct Explainer<'a, W> {
 }
 
 impl<'a, W: Write> Explainer<'a, W> {
-    /// Writes to `out` about the doors of `config`; `reached` is what the first pass found out.
+    /// Writes to `out` about `doors`; `reached` is what the first pass found out, and `any_local` says that every unicast
+    /// destination counts as local.
     pub(crate) fn new(
         out: W,
-        config: &'a Config,
+        doors: &'a Doors,
         filter: &'a Filter,
+        any_local: bool,
         reached: BTreeSet<IpAddr>,
         bar: &'a mut Bar,
     ) -> Self {
         Self {
             out,
-            config,
+            doors,
+            config: doors.config(),
             filter,
+            any_local,
             reached,
             judgements: Judgements::default(),
             misses: Misses::default(),
             vain: Vain::default(),
+            used: Used::new(doors),
+            rest: Rest::default(),
             cited: Cited::default(),
             summary: Summary::default(),
             result: Ok(()),
@@ -168,23 +141,23 @@ impl<'a, W: Write> Explainer<'a, W> {
         writeln!(out)?;
         // What is read last is often all that is read, so the sentences stand here once more.
         let mut cited = Cited::default();
+        let mut opened = false;
+        let mut touched = BTreeSet::new();
         for trail in self.misses.trails() {
+            touched.insert(trail.door);
             let door = &self.config.doors[trail.door as usize];
             if self.filter.takes_door(&door.name) && takes(self.filter, &self.reached, trail.source) {
-                trail.write(out, door, &mut cited)?;
+                let early = self.vain.early(trail.source, trail.door);
+                trail.write(out, door, &mut cited, early)?;
+                opened |= trail.opened();
             }
+        }
+        if opened && self.any_local {
+            writeln!(out, "every unicast destination counted as local: name the host's own addresses with --local")?;
         }
         let told = |source, door| self.misses.knows(source, door);
         self.vain.write(out, self.config, self.filter, &mut cited, told)?;
-        if self.reached.is_empty() {
-            let there = if self.filter.doors.is_empty() { "" } else { " there" };
-            writeln!(
-                out,
-                "no source reached stage 1{there}{}",
-                if self.filter.all { "" } else { ": --all shows every packet" }
-            )?;
-            self.vain.write_rest(out, self.config, self.filter)?;
-        }
+        self.rest.write(out, self.config, self.filter, &self.reached, |door| touched.contains(&door))?;
         Ok(self.summary)
     }
 
@@ -195,6 +168,9 @@ impl<'a, W: Write> Explainer<'a, W> {
         });
         let addresses = who::addresses(&record.frame);
         let source = hit.map(|hit| hit.source).or(addresses.map(|(source, _)| source));
+        if let Some(source) = source {
+            self.rest.sent(source, self.filter);
+        }
         let told = match source {
             Some(source) => takes(self.filter, &self.reached, source),
             None => self.filter.all && self.filter.sources.is_empty(),
@@ -311,12 +287,19 @@ impl<W: Write> Sink for Explainer<'_, W> {
     fn packet(&mut self, record: &Record<'_>) {
         if let Some(unseen) = &self.judgements.unseen {
             self.vain.unseen(record.number, unseen, self.config);
+            self.rest.unseen(record.number, unseen, self.config);
+            if unseen.clause() == Clause::Listen6
+                && let Some((source, _)) = who::addresses(&record.frame)
+            {
+                self.misses.unread(record.number, source, unseen);
+            }
         }
         for judged in &self.judgements.judged {
             let door = &self.config.doors[judged.door as usize];
             self.summary.judged(judged);
             self.misses.judged(record, judged, door);
-            self.vain.judged(record.number, judged, door);
+            self.vain.judged(record.number, judged, door, &self.used);
+            self.rest.judged(judged, door);
         }
         self.summary.end_packet();
         let result = self.tell(record);
@@ -326,6 +309,10 @@ impl<W: Write> Sink for Explainer<'_, W> {
     fn decision(&mut self, decision: &Decision, fine: bool) {
         self.summary.add(decision);
         self.misses.decided(decision, fine);
+        if let Effect::Spend(spend) = &decision.effect {
+            self.used.spent(spend, self.doors);
+            self.rest.spent(spend.who.door.index);
+        }
         let result = self.follow_up(decision, fine);
         self.keep(result);
     }

@@ -9,24 +9,28 @@ use std::{
 use knockd::{
     clause::Clause,
     config::Door,
-    engine::{Effect, Judged},
+    engine::{Effect, Judged, Unseen},
     event::Event,
     knock::Verdict,
-    port::Port,
+    port::Protocol,
     time::Instant,
     wire::Hit,
 };
 
 use super::{
     decision::Decision,
-    timeline::{self, bold},
+    miss::{Live, Miss, Stray, Why, times},
+    timeline::bold,
     words::{self, Cited, is},
 };
 use crate::capture::Record;
-
 /// What became of every source's knocks at every door.
 #[derive(Debug, Default)]
-pub(super) struct Misses(BTreeMap<(IpAddr, u32), Trail>);
+pub(super) struct Misses {
+    trails: BTreeMap<(IpAddr, u32), Trail>,
+    /// By door, port and whether it is UDP: the latest hit of a source that had no knock at the door.
+    strays: BTreeMap<(u32, u16, bool), Stray>,
+}
 
 /// One source's knocks at one door.
 #[derive(Debug)]
@@ -43,85 +47,64 @@ pub(super) struct Trail {
     fresh: bool,
 }
 
-/// A knock in progress.
-#[derive(Clone, Debug)]
-struct Live {
-    knock: u64,
-    begun: Instant,
-    /// The packets that counted, and what each of them hit.
-    counted: Vec<(u64, String)>,
-    next: Option<Port>,
-    ports: u8,
-    /// Hits on the next port that did not count, and why not.
-    uncounted: Vec<(u64, Clause, String)>,
-}
-
-/// A knock that failed.
-#[derive(Debug)]
-struct Miss {
-    live: Live,
-    stage: u8,
-    why: Why,
-    at: Instant,
-    /// The first hit on the missing port that came when it was too late.
-    late: Option<(u64, Instant)>,
-    fine: bool,
-}
-
-#[derive(Debug)]
-enum Why {
-    /// This packet was a wrong hit.
-    Spoiled { packet: u64, hit: Hit },
-    /// Time was up.
-    TimedOut,
-    /// It was discarded for another reason, at this packet.
-    Discarded { packet: Option<u64>, clause: Clause },
-}
-
 impl Misses {
     /// Hears a judgement of `door`'s.
     pub(super) fn judged(&mut self, record: &Record<'_>, judged: &Judged, door: &Door) {
         let key = (judged.hit.source, judged.door);
         if let Verdict::Discards | Verdict::Restarts = judged.verdict
-            && let Some(trail) = self.0.get_mut(&key)
+            && let Some(trail) = self.trails.get_mut(&key)
         {
             let why = Why::Spoiled { packet: record.number, hit: judged.hit };
-            trail.miss(judged.before.0, why, record.at, record.fine);
+            trail.miss(judged.before.0, why, record.at, record.fine, &self.strays);
         }
         match judged.verdict {
             Verdict::Begins | Verdict::Restarts | Verdict::Advances => {
-                self.0.entry(key).or_insert_with(|| Trail::new(judged)).counts(record, judged);
+                self.trails.entry(key).or_insert_with(|| Trail::new(judged)).counts(record, judged);
             }
-            Verdict::Completes => self.0.entry(key).or_insert_with(|| Trail::new(judged)).live = None,
+            Verdict::Completes => self.trails.entry(key).or_insert_with(|| Trail::new(judged)).live = None,
             Verdict::Elsewhere | Verdict::FlagsDiffer | Verdict::UdpNotCounted | Verdict::Repeats => {
-                if let Some(live) = self.0.get_mut(&key).and_then(|trail| trail.live.as_mut())
-                    && live.next.is_some_and(|next| is(&judged.hit, next))
-                {
-                    let why = words::verdict(judged, door);
-                    live.uncounted.push((record.number, judged.verdict.clause(), why));
+                if let Some(live) = self.trails.get_mut(&key).and_then(|trail| trail.live.as_mut()) {
+                    live.not_counted(record.number, judged, door);
                 }
             }
             Verdict::NothingToSpoil => {
-                if let Some(trail) = self.0.get_mut(&key) {
-                    trail.came_late(record, &judged.hit);
+                let hit = &judged.hit;
+                if words::may_be_in(door, hit) {
+                    let stray = Stray { packet: record.number, source: hit.source };
+                    self.strays.insert((judged.door, hit.port, hit.protocol == Protocol::Udp), stray);
+                }
+                if let Some(trail) = self.trails.get_mut(&key) {
+                    trail.came_late(record, hit);
                 }
             }
             Verdict::PortIgnored | Verdict::DoorDisabled(_) | Verdict::Discards => {}
         }
     }
 
+    /// Hears that packet `number` of `source` could not be read.
+    pub(super) fn unread(&mut self, number: u64, source: IpAddr, why: &Unseen) {
+        for (_, trail) in self.trails.range_mut((source, 0)..=(source, u32::MAX)) {
+            if let Some(live) = &mut trail.live {
+                let clause = why.clause();
+                let why = words::unseen(why);
+                live.remember(clause, format!("packet #{number} of this source could not be read ({clause}): {why}"));
+            }
+        }
+    }
+
     /// Hears a decision.
     pub(super) fn decided(&mut self, decision: &Decision, fine: bool) {
         let (Some((source, _)), Some(door)) = (decision.knocker(), decision.door()) else { return };
-        let Some(trail) = self.0.get_mut(&(source, door.index)) else { return };
+        let Some(trail) = self.trails.get_mut(&(source, door.index)) else { return };
         let at = decision.at.unwrap_or_default();
         match &decision.effect {
             Effect::Log(Event::Opened { .. }) => trail.opened += 1,
-            Effect::Log(Event::TimedOut { stage, .. }) => trail.miss(*stage, Why::TimedOut, at, fine),
+            Effect::Log(Event::TimedOut { stage, .. }) => trail.miss(*stage, Why::TimedOut, at, fine, &self.strays),
             // A wrong hit was heard of as a judgement, which knows the packet.
             Effect::Log(Event::Discarded { clause: Clause::Seq3, .. }) => {}
             Effect::Log(Event::Discarded { stage, clause, .. }) => {
-                trail.miss(*stage, Why::Discarded { packet: decision.packet, clause: *clause }, at, fine);
+                let why = Why::Discarded { packet: decision.packet, clause: *clause };
+                trail.miss(*stage, why, at, fine, &self.strays);
             }
             Effect::Log(_) | Effect::Run(_) | Effect::Spend(_) | Effect::Exit(_) => {}
         }
@@ -129,14 +112,14 @@ impl Misses {
 
     /// The sources that began or opened, with the doors.
     pub(super) fn trails(&self) -> impl Iterator<Item = &Trail> {
-        self.0.values()
+        self.trails.values()
     }
 
     /// Whether `source` began a knock, at `door` or, without one, anywhere.
     pub(super) fn knows(&self, source: IpAddr, door: Option<u32>) -> bool {
         match door {
-            Some(door) => self.0.contains_key(&(source, door)),
-            None => self.0.range((source, 0)..=(source, u32::MAX)).next().is_some(),
+            Some(door) => self.trails.contains_key(&(source, door)),
+            None => self.trails.range((source, 0)..=(source, u32::MAX)).next().is_some(),
         }
     }
 }
@@ -159,6 +142,7 @@ impl Trail {
             next,
             ports,
             uncounted: Vec::new(),
+            stray: None,
         });
         live.counted.push((record.number, words::port(&judged.hit)));
         live.next = next;
@@ -168,9 +152,15 @@ impl Trail {
     }
 
     /// The knock in progress failed; of two that came equally far the later one is told.
-    fn miss(&mut self, stage: u8, why: Why, at: Instant, fine: bool) {
-        let Some(live) = self.live.take() else { return };
+    fn miss(&mut self, stage: u8, why: Why, at: Instant, fine: bool, strays: &BTreeMap<(u32, u16, bool), Stray>) {
+        let Some(mut live) = self.live.take() else { return };
         self.failed += 1;
+        let last = live.counted.last().map_or(0, |(packet, _)| *packet);
+        live.stray = live
+            .next
+            .and_then(|next| strays.get(&(self.door, next.number.get(), next.protocol == Protocol::Udp)))
+            .filter(|stray| stray.packet > last && stray.source != self.source)
+            .copied();
         if self.nearest.as_ref().is_none_or(|nearest| stage >= nearest.stage) {
             self.nearest = Some(Miss { live, stage, why, at, late: None, fine });
             self.fresh = true;
@@ -187,12 +177,24 @@ impl Trail {
         }
     }
 
-    /// Writes what became of the knocks at `door`.
+    /// Whether the door opened.
+    pub(super) fn opened(&self) -> bool {
+        self.opened > 0
+    }
+
+    /// Writes what became of the knocks at `door`; `early` is a packet of the source that hit a port of the sequence
+    /// while there was no knock.
     ///
     /// # Errors
     ///
     /// What `out` says.
-    pub(super) fn write(&self, out: &mut impl Write, door: &Door, cited: &mut Cited) -> io::Result<()> {
+    pub(super) fn write(
+        &self,
+        out: &mut impl Write,
+        door: &Door,
+        cited: &mut Cited,
+        early: Option<(u64, &str)>,
+    ) -> io::Result<()> {
         let bold = bold();
         let opened = match self.opened {
             0 => "never opened".to_owned(),
@@ -204,7 +206,7 @@ impl Trail {
         };
         writeln!(out, "{bold}{} at {}{bold:#}: {opened}{failed}", self.source, door.name)?;
         if let Some(miss) = &self.nearest {
-            miss.write(out, door, cited)?;
+            miss.write(out, door, cited, early)?;
         }
         if let Some(live) = &self.live {
             let next = live.next();
@@ -212,78 +214,4 @@ impl Trail {
         }
         Ok(())
     }
-}
-
-impl Miss {
-    fn write(&self, out: &mut impl Write, door: &Door, cited: &mut Cited) -> io::Result<()> {
-        let Self { live, stage, why, at, late, fine } = self;
-        let next = live.next();
-        writeln!(out, "    nearest miss: {}, and {next} was due", live.progress())?;
-        let moment = timeline::time(*at, *fine);
-        let clause = match why {
-            Why::Spoiled { packet, hit } => {
-                let clause = Clause::Seq3;
-                writeln!(out, "    packet #{packet} spoiled it ({clause}): {}", words::packet(hit))?;
-                clause
-            }
-            Why::TimedOut => {
-                let clause = Clause::Time1;
-                let allowed = seconds(at.as_nanos().saturating_sub(live.begun.as_nanos()));
-                let first = live.counted.first().map_or(0, |(packet, _)| *packet);
-                writeln!(out, "    time was up ({clause}) at {moment}, {allowed} s after packet #{first}")?;
-                clause
-            }
-            Why::Discarded { packet, clause } => {
-                let packet = packet.map_or_else(String::new, |packet| format!(" with packet #{packet}"));
-                writeln!(out, "    it was discarded ({clause}) at {moment}{packet}")?;
-                *clause
-            }
-        };
-        cited.cite(out, 4, clause)?;
-        match (late, why) {
-            (Some((packet, late)), _) => {
-                let late = seconds(late.as_nanos().saturating_sub(at.as_nanos()));
-                writeln!(out, "    packet #{packet} hit {next} {late} s after that, too late")?;
-            }
-            (None, Why::TimedOut) => writeln!(out, "    no later packet hit {next}")?,
-            (None, Why::Spoiled { .. } | Why::Discarded { .. }) => {}
-        }
-        for (packet, clause, why) in &live.uncounted {
-            words::wrapped(out, 4, &format!("packet #{packet} had hit {next} but did not count ({clause}): {why}"))?;
-            cited.cite(out, 4, *clause)?;
-        }
-        if let Why::Spoiled { hit, .. } = why
-            && live.uncounted.is_empty()
-            && let Some(hint) = words::hint(hit, door, *stage, live.next, late.is_some())
-        {
-            words::wrapped(out, 4, &format!("hint: {hint}"))?;
-        }
-        Ok(())
-    }
-}
-
-impl Live {
-    /// `knock 2 got 2 of 3 hits right (#3 7000, #5 8000)`
-    fn progress(&self) -> String {
-        let Self { knock, counted, ports, .. } = self;
-        let hits: Vec<String> = counted.iter().map(|(packet, port)| format!("#{packet} {port}")).collect();
-        format!("knock {knock} got {} of {ports} hits right ({})", counted.len(), hits.join(", "))
-    }
-
-    fn next(&self) -> String {
-        self.next.map_or_else(|| "the next port".to_owned(), |port| port.to_string())
-    }
-}
-
-fn times(count: u64) -> String {
-    match count {
-        1 => "once".to_owned(),
-        count => timeline::plural(count, "time"),
-    }
-}
-
-/// Nanoseconds as seconds, without needless digits.
-fn seconds(nanos: u64) -> String {
-    let text = format!("{}.{:09}", nanos / 1_000_000_000, nanos % 1_000_000_000);
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }

@@ -14,8 +14,9 @@ use super::{
     beside::{self, Setting, Sidecar, beside},
     check,
     error::ReplayError,
-    explain::{Explainer, Filter, Scout},
+    explain::{Explainer, Filter},
     progress::Bar,
+    scout::Scout,
     sinks::{Collect, Json, Remarks, Timeline},
     timeline::{self, Summary},
     world::{self, Sink, World},
@@ -178,13 +179,14 @@ impl<'a> Replay<'a> {
             Show::Explain(filter) => {
                 writeln!(out, "{name}: local addresses: {locals_from}")?;
                 writeln!(out, "{}", setting.draw_warnings(streams.style))?;
+                let any_local = setup.locals == Locals::AnyUnicast;
                 let memory = reader.into_memory();
                 let scout = Scout::new(filter, &mut bar);
                 let mut scout = World::start(setup.clone(), texts.clone(), loopback, scout);
                 // The second pass meets the same fault again, and tells it.
                 let _same_fault = memory.read(&mut scout);
                 let reached = scout.into_parts().0.reached();
-                let sink = Explainer::new(&mut *out, setting.doors.config(), filter, reached, &mut bar);
+                let sink = Explainer::new(&mut *out, &setting.doors, filter, any_local, reached, &mut bar);
                 let mut world = World::start(setup, texts, loopback, sink);
                 let fault = memory.read(&mut world).err();
                 if fault.is_none() {

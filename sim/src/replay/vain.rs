@@ -17,6 +17,7 @@ use knockd::{
 use super::{
     explain::Filter,
     timeline::{bold, plural},
+    used::Used,
     words::{self, Cited},
 };
 
@@ -34,8 +35,6 @@ const MOST_TOLD: usize = 20;
 pub(super) struct Vain {
     /// By source and door; without a door: no door looked at it.
     knockers: BTreeMap<(IpAddr, Option<u32>), Vec<Reason>>,
-    /// Packets that carry no hit at all.
-    no_hits: BTreeMap<Clause, Example>,
 }
 
 /// A way in which right ports did not count.
@@ -59,27 +58,28 @@ struct Example {
 impl Vain {
     /// Hears that packet `number` is no hit.
     pub(super) fn unseen(&mut self, number: u64, why: &Unseen, config: &Config) {
-        let words = || words::unseen(why);
         match why {
-            Unseen::NoHit(_) => {
-                let new = || Example { packet: number, words: words(), count: 0 };
-                self.no_hits.entry(why.clause()).or_insert_with(new).count += 1;
-            }
+            Unseen::NoHit(_) => {}
             Unseen::OnlyV4(hit) | Unseen::Source(hit, _) => {
                 // Which port a one-time file has next is not known here; a host's own answers would all seem to hit it.
                 let if_unknown = matches!(why, Unseen::OnlyV4(_));
                 if config.doors.iter().any(|door| may_begin(door, hit, if_unknown)) {
                     let example = Example { packet: number, words: words::port(hit), count: 1 };
-                    self.add(hit.source, None, Reason { clause: why.clause(), why: words(), hint: None, example });
+                    self.add(
+                        hit.source,
+                        None,
+                        Reason { clause: why.clause(), why: words::unseen(why), hint: None, example },
+                    );
                 }
             }
         }
     }
 
-    /// Hears what a door made of packet `number`.
-    pub(super) fn judged(&mut self, number: u64, judged: &Judged, door: &Door) {
+    /// Hears what a door made of packet `number`; `used` knows the lines that open no more.
+    pub(super) fn judged(&mut self, number: u64, judged: &Judged, door: &Door, used: &Used) {
         let (hit, verdict) = (&judged.hit, judged.verdict);
         let right_number = judged.expected.filter(|port| port.number.get() == hit.port);
+        let spent = used.hint(judged.door, hit, &door.sequences);
         let (clause, why) = match (verdict, right_number, &door.sequences) {
             // The source has a knock in progress, whose story is told elsewhere.
             _ if judged.before.0 > 0 => return,
@@ -93,11 +93,17 @@ impl Vain {
             {
                 (Clause::Seq1, format!("the sequence begins with {}, which did not come before", sequence.first()))
             }
+            (Verdict::NothingToSpoil, None, Sequences::OneTime(_)) if spent.is_some() => {
+                let first = judged.expected.map_or_else(|| "nothing".to_owned(), |port| port.to_string());
+                (Clause::Once4, format!("the door begins with {first} now"))
+            }
             _ => return,
         };
         let unknown = verdict == Verdict::Elsewhere && door.target.is_none();
         let hint =
             unknown.then(|| format!("if the host that captured has the address {0}, say --local {0}", hit.destination));
+        let disabled = matches!(verdict, Verdict::DoorDisabled(_));
+        let hint = hint.or(spent.filter(|_| disabled || clause == Clause::Once4));
         let example = Example { packet: number, words: words::port(hit), count: 1 };
         self.add(hit.source, Some(judged.door), Reason { clause, why, hint, example });
     }
@@ -163,28 +169,12 @@ impl Vain {
         Ok(())
     }
 
-    /// Writes what else there was when nobody reached stage 1.
-    ///
-    /// # Errors
-    ///
-    /// What `out` says.
-    pub(super) fn write_rest(&self, out: &mut impl Write, config: &Config, filter: &Filter) -> io::Result<()> {
-        for door in config.doors.iter().filter(|door| filter.takes_door(&door.name)) {
-            if let Sequences::Fixed(sequence) = &door.sequences {
-                let target = door.target.map_or_else(String::new, |target| format!(" of {target}"));
-                writeln!(out, "    {} begins with {}{target}", door.name, sequence.first())?;
-            }
-        }
-        for (clause, Example { packet, words, count }) in &self.no_hits {
-            let line = format!("{} no hit by {clause}, such as #{packet}: {words}", are(*count));
-            words::wrapped(out, 4, &line)?;
-        }
-        Ok(())
+    /// The first packet of `source` that hit a port of the door's sequence while there was no knock, and that port.
+    pub(super) fn early(&self, source: IpAddr, door: u32) -> Option<(u64, &str)> {
+        let reasons = self.knockers.get(&(source, Some(door)))?;
+        let reason = reasons.iter().find(|reason| reason.clause == Clause::Seq1)?;
+        Some((reason.example.packet, &reason.example.words))
     }
-}
-
-fn are(count: u64) -> String {
-    format!("{} {}", plural(count, "packet"), if count == 1 { "is" } else { "are" })
 }
 
 /// Whether `hit` may be the first of a knock.

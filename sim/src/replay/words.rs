@@ -84,12 +84,27 @@ pub(super) fn hint(hit: &Hit, door: &Door, stage: u8, expected: Option<Port>, la
     if is(hit, sequence.first()) {
         return Some("it hit the first port again, so a new knock began with it (SEQ-4)".to_owned());
     }
-    let comes_later = sequence.ports().iter().skip(usize::from(stage) + 1).any(|port| is(hit, *port));
     let passed_over = format!("in the sequence {} comes after {expected}", port(hit));
-    match (comes_later, late) {
+    match (comes_later(hit, door, stage), late) {
         (false, _) => None,
         (true, false) => Some(format!("{passed_over}: did the packet to {expected} get lost?")),
         (true, true) => Some(format!("{passed_over}: one packet overtook the other; `knock -d` waits between them")),
+    }
+}
+
+/// Whether `hit` would have been right later than at `stage`, as far as the door's sequence is known.
+pub(super) fn comes_later(hit: &Hit, door: &Door, stage: u8) -> bool {
+    match &door.sequences {
+        Sequences::Fixed(sequence) => sequence.ports().iter().skip(usize::from(stage) + 1).any(|port| is(hit, *port)),
+        Sequences::OneTime(_) => false,
+    }
+}
+
+/// Whether `hit` may be one of the door's sequence.
+pub(super) fn may_be_in(door: &Door, hit: &Hit) -> bool {
+    match &door.sequences {
+        Sequences::Fixed(sequence) => sequence.ports().iter().any(|port| is(hit, *port)),
+        Sequences::OneTime(_) => true,
     }
 }
 

@@ -7,6 +7,7 @@ mod decisions;
 mod errors;
 mod json;
 mod mutated;
+mod reasons;
 mod stories;
 mod streams;
 mod support;
