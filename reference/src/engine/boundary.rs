@@ -34,7 +34,7 @@ pub enum Input<'a> {
         /// The system's words if it failed.
         result: Result<(), String>,
     },
-    /// A moment that [`Engine::poll_timeout`] named has come.
+    /// A moment that [`Engine::poll_timeout`](super::Engine::poll_timeout) named has come.
     Timeout,
     /// The interface's addresses have changed (LISTEN-8).
     Addresses(Locals),
