@@ -116,14 +116,14 @@ impl Rules {
             Protocol::Udp if !self.counts_udp => return Verdict::UdpNotCounted,
             Protocol::Tcp | Protocol::Udp => {}
         }
-        if self.ignored.iter().any(|port| is(hit, *port)) {
+        if self.ignored.iter().any(|port| hit.is_on(*port)) {
             return Verdict::PortIgnored;
         }
         let ports = match &self.sequence {
             Ok(sequence) => sequence.ports(),
             Err(clause) => return Verdict::DoorDisabled(*clause),
         };
-        let next = is(hit, ports[usize::from(stage)]);
+        let next = hit.is_on(ports[usize::from(stage)]);
         // A datagram that is due cannot be told from a repeat, and a client that knocks twice on one port means it.
         let due_datagram = next && stage > 0 && hit.protocol == Protocol::Udp;
         if !due_datagram && repeats() {
@@ -134,12 +134,8 @@ impl Rules {
             (0, true) => Verdict::Begins,
             (_, true) => Verdict::Advances,
             (0, false) => Verdict::NothingToSpoil,
-            (_, false) if is(hit, ports[0]) => Verdict::Restarts,
+            (_, false) if hit.is_on(ports[0]) => Verdict::Restarts,
             (_, false) => Verdict::Discards,
         }
     }
-}
-
-fn is(hit: &Hit, port: Port) -> bool {
-    hit.port == port.number.get() && hit.protocol == port.protocol
 }

@@ -11,7 +11,10 @@ mod rest;
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use crate::{flags::TcpFlags, port::Protocol};
+use crate::{
+    flags::TcpFlags,
+    port::{Port, Protocol},
+};
 pub use no_hit::{Field, Header, Limit, NoHit};
 use rest::Rest;
 
@@ -75,6 +78,15 @@ pub struct Hit {
     pub flags: TcpFlags,
     /// TCP's sequence number; 0 for UDP.
     pub sequence: u32,
+}
+
+impl Hit {
+    /// Whether this is a hit on `port`: number and protocol (SEQ-2).
+    #[must_use]
+    #[inline]
+    pub fn is_on(&self, port: Port) -> bool {
+        self.port == port.number.get() && self.protocol == port.protocol
+    }
 }
 
 /// The hit that `frame` carries.

@@ -9,7 +9,7 @@ use knockd::{clause::Clause, config::Door, engine::Judged, knock::Verdict, port:
 
 use super::{
     timeline,
-    words::{self, Cited, is},
+    words::{self, Cited},
 };
 
 /// How many hits that did not count are remembered for a knock: whoever sends more repeats the same mistake.
@@ -159,7 +159,7 @@ impl Live {
                 clause,
                 format!("packet #{number} hit {port} by udp, which the door does not count ({clause})"),
             );
-        } else if is(&judged.hit, next) {
+        } else if judged.hit.is_on(next) {
             let why = words::verdict(judged, door);
             self.remember(clause, format!("packet #{number} had hit {next} but did not count ({clause}): {why}"));
         }

@@ -21,7 +21,7 @@ use super::{
     decision::Decision,
     miss::{Live, Miss, Stray, Why, times},
     timeline::bold,
-    words::{self, Cited, is},
+    words::{self, Cited},
 };
 use crate::capture::Record;
 /// What became of every source's knocks at every door.
@@ -171,7 +171,7 @@ impl Trail {
         if let Some(Miss { live: Live { next: Some(next), .. }, late, .. }) = &mut self.nearest
             && self.fresh
             && late.is_none()
-            && is(hit, *next)
+            && hit.is_on(*next)
         {
             *late = Some((record.number, record.at));
         }

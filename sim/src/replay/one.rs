@@ -155,7 +155,7 @@ impl<'a> Replay<'a> {
             Show::Json => {
                 let mut watcher = |progress| bar.hear(progress);
                 let sink = Json::new(&name, &mut *out, collector, &mut watcher);
-                let ended = play(World::start(setup, texts, loopback, sink), reader);
+                let ended = play(World::start(setup, texts, loopback, sink), |world| reader.read(world));
                 let ended = ended.map(Json::finish)?;
                 ended.map(|said| {
                     remarks = said;
@@ -164,7 +164,8 @@ impl<'a> Replay<'a> {
             }
             Show::Nothing => {
                 let sink = Collect::new(collector, &mut remarks, &mut bar);
-                play(World::start(setup, texts, loopback, sink), reader).map(|_| Ok(Summary::default()))?
+                play(World::start(setup, texts, loopback, sink), |world| reader.read(world))
+                    .map(|_| Ok(Summary::default()))?
             }
             Show::Timeline => {
                 writeln!(out, "{name}: local addresses: {locals_from}")?;
@@ -173,7 +174,7 @@ impl<'a> Replay<'a> {
                     writeln!(out, "{file}: {count} (--explain shows them)")?;
                 }
                 let sink = Timeline::new(&mut *out, collector, &mut bar);
-                let ended = play(World::start(setup, texts, loopback, sink), reader);
+                let ended = play(World::start(setup, texts, loopback, sink), |world| reader.read(world));
                 ended.map(Timeline::finish)?
             }
             Show::Explain(filter) => {
@@ -187,14 +188,7 @@ impl<'a> Replay<'a> {
                 let _same_fault = memory.read(&mut scout);
                 let reached = scout.into_parts().0.reached();
                 let sink = Explainer::new(&mut *out, &setting.doors, filter, any_local, reached, &mut bar);
-                let mut world = World::start(setup, texts, loopback, sink);
-                let fault = memory.read(&mut world).err();
-                if fault.is_none() {
-                    world.finish();
-                }
-                let packets = world.counts.packets;
-                let (sink, texts) = world.into_parts();
-                Ended { packets, texts, fault, sink }.map(Explainer::finish)?
+                play(World::start(setup, texts, loopback, sink), |world| memory.read(world)).map(Explainer::finish)?
             }
         };
         bar.clear();
@@ -261,8 +255,8 @@ impl<S> Ended<S> {
 
 /// Runs the whole capture, and then time until nothing is pending. Where the capture breaks off, time stops, too: nobody
 /// knows what came next.
-fn play<S: Sink>(mut world: World<S>, reader: Reader) -> Ended<S> {
-    let fault = reader.read(&mut world).err();
+fn play<S: Sink>(mut world: World<S>, read: impl FnOnce(&mut World<S>) -> Result<(), Fault>) -> Ended<S> {
+    let fault = read(&mut world).err();
     if fault.is_none() {
         world.finish();
     }

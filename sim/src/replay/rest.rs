@@ -14,11 +14,7 @@ use knockd::{
     wire::{Limit, NoHit},
 };
 
-use super::{
-    explain::Filter,
-    timeline::plural,
-    words::{self, is},
-};
+use super::{explain::Filter, timeline::plural, words};
 
 /// How many of the sources that reached stage 1 are named to whoever asked for one that is not there.
 const MOST_NAMED: usize = 5;
@@ -54,7 +50,7 @@ impl Rest {
             }
             Unseen::OnlyV4(hit) | Unseen::Source(hit, _) => {
                 for (index, door) in (0..).zip(&config.doors) {
-                    if self.first(index, door).is_some_and(|first| is(hit, first)) {
+                    if self.first(index, door).is_some_and(|first| hit.is_on(first)) {
                         self.first_hit.insert(index);
                     }
                 }
@@ -67,7 +63,7 @@ impl Rest {
         if let (0, Some(first)) = (judged.before.0, judged.expected) {
             self.begins.insert(judged.door, first);
         }
-        if self.first(judged.door, door).is_some_and(|first| is(&judged.hit, first)) {
+        if self.first(judged.door, door).is_some_and(|first| judged.hit.is_on(first)) {
             self.first_hit.insert(judged.door);
         }
     }

@@ -89,7 +89,7 @@ impl Vain {
                 (Clause::Seq2, format!("the sequence begins with {first}, and this was {}", hit.protocol))
             }
             (Verdict::NothingToSpoil, None, Sequences::Fixed(sequence))
-                if sequence.ports().iter().any(|port| words::is(hit, *port)) =>
+                if sequence.ports().iter().any(|port| hit.is_on(*port)) =>
             {
                 (Clause::Seq1, format!("the sequence begins with {}, which did not come before", sequence.first()))
             }
@@ -180,7 +180,7 @@ impl Vain {
 /// Whether `hit` may be the first of a knock.
 fn may_begin(door: &Door, hit: &Hit, if_unknown: bool) -> bool {
     match &door.sequences {
-        Sequences::Fixed(sequence) => words::is(hit, sequence.first()),
+        Sequences::Fixed(sequence) => hit.is_on(sequence.first()),
         Sequences::OneTime(_) => if_unknown,
     }
 }

@@ -81,7 +81,7 @@ pub(super) fn hint(hit: &Hit, door: &Door, stage: u8, expected: Option<Port>, la
         return Some(format!("the right port over the wrong protocol, {} (SEQ-2)", hit.protocol));
     }
     let Sequences::Fixed(sequence) = &door.sequences else { return None };
-    if is(hit, sequence.first()) {
+    if hit.is_on(sequence.first()) {
         return Some("it hit the first port again, so a new knock began with it (SEQ-4)".to_owned());
     }
     let passed_over = format!("in the sequence {} comes after {expected}", port(hit));
@@ -95,7 +95,7 @@ pub(super) fn hint(hit: &Hit, door: &Door, stage: u8, expected: Option<Port>, la
 /// Whether `hit` would have been right later than at `stage`, as far as the door's sequence is known.
 pub(super) fn comes_later(hit: &Hit, door: &Door, stage: u8) -> bool {
     match &door.sequences {
-        Sequences::Fixed(sequence) => sequence.ports().iter().skip(usize::from(stage) + 1).any(|port| is(hit, *port)),
+        Sequences::Fixed(sequence) => sequence.ports().iter().skip(usize::from(stage) + 1).any(|port| hit.is_on(*port)),
         Sequences::OneTime(_) => false,
     }
 }
@@ -103,14 +103,9 @@ pub(super) fn comes_later(hit: &Hit, door: &Door, stage: u8) -> bool {
 /// Whether `hit` may be one of the door's sequence.
 pub(super) fn may_be_in(door: &Door, hit: &Hit) -> bool {
     match &door.sequences {
-        Sequences::Fixed(sequence) => sequence.ports().iter().any(|port| is(hit, *port)),
+        Sequences::Fixed(sequence) => sequence.ports().iter().any(|port| hit.is_on(*port)),
         Sequences::OneTime(_) => true,
     }
-}
-
-/// Whether `hit` is one on `port`.
-pub(super) fn is(hit: &Hit, port: Port) -> bool {
-    hit.port == port.number.get() && hit.protocol == port.protocol
 }
 
 /// A port as a sequence would name the hit's.
