@@ -1,0 +1,229 @@
+//! Commands, lines and ends against what is expected of them.
+
+use super::{Kind, Problem};
+use crate::{
+    case::Case,
+    pattern::Pattern,
+    subject::Precision,
+    time::Nanos,
+    timeline::{Expect, Status, Stream},
+    transcript::{Sight, Transcript},
+};
+
+/// Parts of the lines of LOG-2 that a knock or a command brings about. What a daemon says of its own start and end is
+/// another clause's.
+const WORDS: [&str; 6] = [
+    ": Stage ",
+    ": OPEN SESAME",
+    ": sequence timeout (stage ",
+    ": running command: ",
+    ": command returned non-zero status code (",
+    ": command timeout",
+];
+
+struct Expected<'a> {
+    at: Nanos,
+    line: usize,
+    pattern: &'a Pattern,
+}
+
+/// Commands, or lines of the log: each expectation takes the first sight that fits it, in time; then those that are left
+/// are unexpected, if they matter.
+pub(super) fn timed(case: &Case, transcript: &Transcript, precision: Precision, stream: Stream) -> Vec<Problem> {
+    let word = name(stream);
+    let expected = expected(case, stream);
+    let seen: Vec<(Nanos, &str)> = of(transcript, stream).filter(|(at, _)| *at <= case.timeline.end).collect();
+    let mut taken = vec![false; seen.len()];
+    let mut problems = Vec::new();
+    let mut unmet = Vec::new();
+    // The place in `seen` of each expectation that was met, with its time.
+    let mut met: Vec<(Nanos, usize, &Expected<'_>)> = Vec::new();
+    for want in &expected {
+        let in_time = |at: Nanos| at >= want.at.before(precision.early) && at <= want.at.after(precision.late);
+        let found =
+            (0..seen.len()).find(|&place| !taken[place] && in_time(seen[place].0) && want.pattern.fits(seen[place].1));
+        match found {
+            Some(place) => {
+                taken[place] = true;
+                met.push((want.at, place, want));
+            }
+            None => unmet.push(want),
+        }
+    }
+    for want in unmet {
+        let problem = |kind, instead| Problem {
+            kind,
+            at: want.at,
+            line: Some(want.line),
+            what: format!("{word} {}", want.pattern),
+            instead,
+        };
+        // Something like it at another time says more than that it is missing.
+        let elsewhere = (0..seen.len()).find(|&place| !taken[place] && want.pattern.fits(seen[place].1));
+        problems.push(match elsewhere {
+            Some(place) => {
+                taken[place] = true;
+                let at = seen[place].0;
+                problem(if at < want.at { Kind::Early } else { Kind::Late }, Some(format!("it came at {at}")))
+            }
+            None => problem(Kind::Missing, None),
+        });
+    }
+    problems.extend(out_of_order(&met, precision, word));
+    for (place, (at, text)) in seen.iter().enumerate() {
+        if !taken[place] && matters(case, stream, text) {
+            problems.push(Problem {
+                kind: Kind::Unexpected,
+                at: *at,
+                line: None,
+                what: format!("{word} {text}"),
+                instead: None,
+            });
+        }
+    }
+    problems
+}
+
+/// Whether an unexpected sight fails the case.
+fn matters(case: &Case, stream: Stream, text: &str) -> bool {
+    match stream {
+        Stream::Run => true,
+        Stream::Log => case.whole_log && WORDS.iter().any(|words| text.contains(words)),
+        Stream::Says => false,
+    }
+}
+
+/// Expectations that were met in another order than theirs. In real time things that are expected at the same moment
+/// may come in any order: nobody can tell which happened first.
+fn out_of_order(met: &[(Nanos, usize, &Expected<'_>)], precision: Precision, word: &str) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for pair in met.windows(2) {
+        let [(at, place, _), (next_at, next_place, next)] = pair else { continue };
+        let may_swap = !precision.is_exact() && next_at.before(*at) <= precision.late.after(precision.early);
+        if next_place < place && !may_swap {
+            problems.push(Problem {
+                kind: Kind::OutOfOrder,
+                at: *next_at,
+                line: Some(next.line),
+                what: format!("{word} {}", next.pattern),
+                instead: None,
+            });
+        }
+    }
+    problems
+}
+
+/// Lines on standard output and standard error, which have no time of their own.
+pub(super) fn said(case: &Case, transcript: &Transcript) -> Vec<Problem> {
+    let wanted = expected(case, Stream::Says);
+    let missing =
+        wanted.into_iter().filter(|want| !of(transcript, Stream::Says).any(|(_, line)| want.pattern.fits(line)));
+    missing
+        .map(|want| Problem {
+            kind: Kind::Missing,
+            at: want.at,
+            line: Some(want.line),
+            what: format!("says {}", want.pattern),
+            instead: None,
+        })
+        .collect()
+}
+
+/// The ends of daemon, second daemon or client.
+pub(super) fn ends(case: &Case, transcript: &Transcript, precision: Precision) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for (word, of_second) in [("exit", false), ("second-exit", true)] {
+        let mut seen = transcript.seen.iter().filter_map(|seen| match (&seen.what, of_second) {
+            (Sight::Exit(status), false) | (Sight::SecondExit(status), true) => Some((seen.at, *status)),
+            _ => None,
+        });
+        let wanted = case.timeline.expectations().filter_map(|(at, line, expect)| match (expect, of_second) {
+            (Expect::Exit(status), false) | (Expect::SecondExit(status), true) => Some((at, line, *status)),
+            _ => None,
+        });
+        for (at, line, status) in wanted {
+            let problem = |kind, instead| Problem {
+                kind,
+                at,
+                line: Some(line),
+                what: format!("{word} {}", show(status)),
+                instead,
+            };
+            match seen.next() {
+                None => problems.push(problem(Kind::Missing, None)),
+                Some((_, ended)) if !is(status, ended) => {
+                    problems.push(problem(Kind::Differs, Some(format!("the status was {ended}"))));
+                }
+                Some((when, _)) if when < at.before(precision.early) => {
+                    problems.push(problem(Kind::Early, Some(format!("it came at {when}"))));
+                }
+                Some((when, _)) if when > at.after(precision.late) => {
+                    problems.push(problem(Kind::Late, Some(format!("it came at {when}"))));
+                }
+                Some(_) => {}
+            }
+        }
+        for (at, status) in seen {
+            let what = format!("{word} {status}");
+            problems.push(Problem { kind: Kind::Unexpected, at, line: None, what, instead: None });
+        }
+    }
+    problems
+}
+
+/// What was seen though it is never to be.
+pub(super) fn forbidden(case: &Case, transcript: &Transcript) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for (_, line, expect) in case.timeline.expectations() {
+        let Expect::Never(stream, pattern) = expect else { continue };
+        let within = |at: Nanos| at <= case.timeline.end || *stream == Stream::Says;
+        if let Some((at, text)) = of(transcript, *stream).find(|(at, text)| within(*at) && pattern.fits(text)) {
+            let what = format!("{} {text}", name(*stream));
+            problems.push(Problem { kind: Kind::Forbidden, at, line: Some(line), what, instead: None });
+        }
+    }
+    problems
+}
+
+fn expected(case: &Case, stream: Stream) -> Vec<Expected<'_>> {
+    let expectations = case.timeline.expectations();
+    let of_stream = expectations.filter_map(|(at, line, expect)| match (expect, stream) {
+        (Expect::Run(pattern), Stream::Run)
+        | (Expect::Log(pattern), Stream::Log)
+        | (Expect::Says(pattern), Stream::Says) => Some(Expected { at, line, pattern }),
+        _ => None,
+    });
+    of_stream.collect()
+}
+
+fn of(transcript: &Transcript, stream: Stream) -> impl Iterator<Item = (Nanos, &str)> {
+    transcript.seen.iter().filter_map(move |seen| match (&seen.what, stream) {
+        (Sight::Run(text), Stream::Run) | (Sight::Log(text), Stream::Log) | (Sight::Says(text), Stream::Says) => {
+            Some((seen.at, text.as_str()))
+        }
+        _ => None,
+    })
+}
+
+fn name(stream: Stream) -> &'static str {
+    match stream {
+        Stream::Run => "run",
+        Stream::Log => "log",
+        Stream::Says => "says",
+    }
+}
+
+fn is(wanted: Status, ended: i32) -> bool {
+    match wanted {
+        Status::Is(status) => status == ended,
+        // 128 and more is a shell's word for a signal: a crash is no error message.
+        Status::NonZero => ended != 0 && ended < 128,
+    }
+}
+
+fn show(status: Status) -> String {
+    match status {
+        Status::Is(status) => status.to_string(),
+        Status::NonZero => "nonzero".to_owned(),
+    }
+}
