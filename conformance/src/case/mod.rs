@@ -30,6 +30,8 @@ pub struct Case {
     pub kind: Kind,
     /// Files beside the configuration, as they are at first.
     pub files: BTreeMap<String, Vec<u8>>,
+    /// Files elsewhere in the system as the daemon or client finds them, by their absolute paths.
+    pub system: BTreeMap<String, Vec<u8>>,
     /// Texts that files may become, or are expected to have become.
     pub texts: BTreeMap<String, Vec<u8>>,
     /// The link type of the packets.
@@ -42,6 +44,8 @@ pub struct Case {
     pub whole_log: bool,
     /// Whether stamps are written in nanoseconds.
     pub nano: bool,
+    /// Whether its commands are more than a program and its arguments.
+    pub shell: bool,
     /// The bound on half-finished knocks.
     pub bound: Option<usize>,
     /// What happens, and what is expected.
@@ -115,6 +119,12 @@ impl Case {
     pub fn command(&self, text: &str) -> Command {
         let word = text.split_whitespace().next().unwrap_or_default();
         self.commands.get(word).copied().unwrap_or_default()
+    }
+
+    /// Whether the case, not the daemon, makes the file of this name.
+    #[must_use]
+    pub fn has_file(&self, name: &str) -> bool {
+        name == CONFIG || self.files.contains_key(name)
     }
 
     /// Every clause that it names.

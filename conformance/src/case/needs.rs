@@ -42,6 +42,12 @@ impl Case {
         if self.nano {
             needs.insert(Ability::Stamps);
         }
+        if self.shell {
+            needs.insert(Ability::Shell);
+        }
+        if !self.system.is_empty() {
+            needs.insert(Ability::System);
+        }
         if self.bound.is_some() {
             needs.insert(Ability::Bound);
         }
@@ -50,6 +56,10 @@ impl Case {
         }
         needs.extend(self.timeline.events().flat_map(|(_, event)| of_event(event)));
         needs.extend(self.timeline.expectations().filter_map(|(_, _, expect)| of_expectation(expect)));
+        let of_its_own = |expect: &Expect| matches!(expect, Expect::File { name, .. } if !self.has_file(name));
+        if self.timeline.expectations().any(|(_, _, expect)| of_its_own(expect)) {
+            needs.insert(Ability::Process);
+        }
         needs
     }
 }
@@ -85,8 +95,9 @@ fn of_event(event: &Event) -> Vec<Ability> {
 
 fn of_expectation(expect: &Expect) -> Option<Ability> {
     match expect {
-        Expect::Run(_) | Expect::Never(Stream::Run, _) => Some(Ability::Commands),
+        Expect::Run(_) | Expect::MayRun(_) | Expect::Never(Stream::Run, _) => Some(Ability::Commands),
         Expect::Log(_) | Expect::Never(Stream::Log, _) => Some(Ability::Log),
+        Expect::Syslog(_) | Expect::Never(Stream::Syslog, _) => Some(Ability::Syslog),
         Expect::File { .. } => Some(Ability::Files),
         Expect::Says(_) | Expect::Never(Stream::Says, _) | Expect::SecondExit(_) => Some(Ability::Process),
         Expect::Exit(_) | Expect::Sent(_) | Expect::Pause(_) => None,
