@@ -6,7 +6,10 @@ mod text;
 
 use std::{collections::BTreeMap, net::IpAddr, path::PathBuf};
 
-pub use self::file::{CaseError, load, read};
+pub use self::{
+    file::{CaseError, load, read},
+    needs::is_of_process,
+};
 use crate::{time::Nanos, timeline::Timeline};
 
 /// The configuration's name among a case's files.
@@ -119,12 +122,6 @@ impl Case {
     pub fn command(&self, text: &str) -> Command {
         let word = text.split_whitespace().next().unwrap_or_default();
         self.commands.get(word).copied().unwrap_or_default()
-    }
-
-    /// Whether the case, not the daemon, makes the file of this name.
-    #[must_use]
-    pub fn has_file(&self, name: &str) -> bool {
-        name == CONFIG || self.files.contains_key(name)
     }
 
     /// Every clause that it names.
