@@ -1,4 +1,6 @@
 //! The subjects: everything that carries a case to a daemon.
 
+#[cfg(target_os = "linux")]
+pub mod original;
 #[cfg(feature = "replay")]
 pub mod replay;
