@@ -130,8 +130,10 @@ impl Ledger {
                 Outcome::Failed(problems) | Outcome::Known(problems, _) => Some(check::signature(problems)),
                 Outcome::Passed | Outcome::Skipped(_) | Outcome::Unclaimed(_) | Outcome::Broken(_) => None,
             };
-            if let (Outcome::Skipped(_) | Outcome::Unclaimed(_), Some(old @ Deviation { did: Did::Everywhere(_), .. })) =
-                (&judged.outcome, old)
+            if let (
+                Outcome::Skipped(_) | Outcome::Unclaimed(_),
+                Some(old @ Deviation { did: Did::Everywhere(_), .. }),
+            ) = (&judged.outcome, old)
             {
                 entries.insert(&judged.case.id, old.clone());
                 continue;

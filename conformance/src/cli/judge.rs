@@ -9,7 +9,7 @@ use crate::{
     builtin,
     case::Case,
     ledger::Ledger,
-    report::{Judge, Report, keep, terminal},
+    report::{Report, keep, terminal},
     run::{self, Judged},
     select,
     subjects::{self, Chosen},
@@ -33,7 +33,8 @@ pub(super) fn run(args: &RunArgs) -> Result<Output, Wrong> {
 
 /// Judges by the cases with a bar on a terminal.
 pub(super) fn judge<'a>(cases: &'a [Case], chosen: &Chosen, args: &SubjectArgs) -> Vec<Judged<'a>> {
-    let bar = if std::io::stderr().is_terminal() { ProgressBar::new(cases.len() as u64) } else { ProgressBar::hidden() };
+    let bar =
+        if std::io::stderr().is_terminal() { ProgressBar::new(cases.len() as u64) } else { ProgressBar::hidden() };
     if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} cases {msg}") {
         bar.set_style(style);
     }

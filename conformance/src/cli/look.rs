@@ -70,7 +70,7 @@ pub(super) fn show(id: &str, files: &[PathBuf]) -> Result<Output, Wrong> {
     }
     let needs: Vec<_> = case.needs().into_iter().map(|ability| ability.name()).collect();
     text += &format!("{:<9}{}\n", "needs", needs.join(" "));
-    text += &format!("{:<9}{}:{}\n\n", "stands in", case.origin.file.display(), case.origin.line);
+    text += &format!("{:<9}{}:{}\n\n", "file", case.origin.file.display(), case.origin.line);
     for line in configuration(&case).lines() {
         text += &format!("    {line}\n");
     }

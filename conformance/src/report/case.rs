@@ -202,7 +202,8 @@ impl std::fmt::Display for Sighting {
 pub fn configuration(case: &Case) -> String {
     match &case.kind {
         Kind::Daemon { config, options } => {
-            let options = if options.is_empty() { String::new() } else { format!("# options: {}\n", options.join(" ")) };
+            let options =
+                if options.is_empty() { String::new() } else { format!("# options: {}\n", options.join(" ")) };
             options + String::from_utf8_lossy(config).trim_matches('\n')
         }
         Kind::Client { arguments } => format!("knock {}", arguments.join(" ")),

@@ -52,9 +52,12 @@ fn keep(case: &Case, problems: &[Problem], transcript: Option<&Transcript>, plac
     let seen = transcript.map(|transcript| transcript.seen.as_slice()).unwrap_or_default();
     let logged = seen.iter().filter_map(|seen| match &seen.what {
         Sight::Log(line) => Some(line.as_str()),
-        Sight::Run(_) | Sight::Says(_) | Sight::File { .. } | Sight::Exit(_) | Sight::SecondExit(_) | Sight::Sent(_) => {
-            None
-        }
+        Sight::Run(_)
+        | Sight::Says(_)
+        | Sight::File { .. }
+        | Sight::Exit(_)
+        | Sight::SecondExit(_)
+        | Sight::Sent(_) => None,
     });
     fs::write(place.join("log"), lines(logged))?;
     fs::write(place.join("transcript"), lines(seen.iter().map(Sighting::new)))?;

@@ -57,15 +57,10 @@ impl Report {
     /// Holds the ledger against what happened, and gathers the two. `known` is every case there is, selected or not.
     #[must_use]
     pub fn new(judge: &Judge<'_>, mut judged: Vec<Judged<'_>>, ledger: &Ledger, known: &[Case]) -> Self {
-        let exists = |id: &str| {
-            known.iter().any(|case| case.id == id) || judged.iter().any(|judged| judged.case.id == id)
-        };
-        let ids: Vec<String> = ledger
-            .deviation
-            .iter()
-            .filter(|entry| exists(&entry.case))
-            .map(|entry| entry.case.clone())
-            .collect();
+        let exists =
+            |id: &str| known.iter().any(|case| case.id == id) || judged.iter().any(|judged| judged.case.id == id);
+        let ids: Vec<String> =
+            ledger.deviation.iter().filter(|entry| exists(&entry.case)).map(|entry| entry.case.clone()).collect();
         let complaints = ledger.hold(&mut judged, judge.subject, &|id| ids.iter().any(|known| known == id));
         let cases: Vec<CaseReport> = judged.iter().map(CaseReport::new).collect();
         let mut report = Self {

@@ -22,8 +22,8 @@ pub enum SubjectName {
 pub struct Chosen {
     /// The subject.
     pub subject: Box<dyn Subject>,
-    /// Who is judged, as tables call it.
-    pub implementation: String,
+    /// What reports call it, if not by its own name.
+    pub name: Option<String>,
     /// The ledger's `did.SUBJECT`.
     pub key: &'static str,
     /// The built-in ledger of the implementation, if it is a known one.
@@ -36,7 +36,8 @@ impl Chosen {
     /// Who is judged, and by whom.
     #[must_use]
     pub fn judge(&self) -> Judge<'_> {
-        Judge { implementation: &self.implementation, subject: self.key, precision: self.subject.precision() }
+        let implementation = self.name.as_deref().unwrap_or_else(|| self.subject.name());
+        Judge { implementation, subject: self.key, precision: self.subject.precision() }
     }
 }
 
@@ -46,18 +47,14 @@ impl Chosen {
 ///
 /// What it was given cannot be used.
 pub fn choose(args: &SubjectArgs) -> Result<Chosen, String> {
-    let mut chosen = match args.subject {
+    Ok(match args.subject {
         #[cfg(feature = "replay")]
         SubjectName::Replay => Chosen {
-            subject: Box::new(replay::Replay::new()),
-            implementation: "reference".to_owned(),
+            subject: Box::new(replay::Replay),
+            name: args.name.clone(),
             key: "replay",
             ledger: Some("reference"),
             jobs: None,
         },
-    };
-    if let Some(name) = &args.name {
-        chosen.implementation.clone_from(name);
-    }
-    Ok(chosen)
+    })
 }
