@@ -60,6 +60,21 @@ pub enum Command {
         #[arg(value_name = "CASEFILE")]
         files: Vec<PathBuf>,
     },
+    /// Tell where each case first parts two implementations
+    Diff(DiffArgs),
+    /// Show the known deviations of an implementation, or write them anew
+    Ledger(LedgerArgs),
+    /// Draw one page of several runs
+    Report {
+        /// The page
+        #[arg(long, value_name = "FILE")]
+        html: PathBuf,
+        /// Reports that `run --json` wrote
+        #[arg(value_name = "REPORT.json", required = true)]
+        reports: Vec<PathBuf>,
+    },
+    /// Make the table of support, clauses by implementations, of several runs
+    Table(TableArgs),
 }
 
 /// Which cases.
@@ -121,4 +136,71 @@ pub struct RunArgs {
     /// Write the report as JSON
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+
+    /// Write the report as JUnit XML
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+
+    /// Write the report as a page
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+}
+
+/// Options of `diff`.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "Exit status: 0 no case parts them, 1 one does, 2 wrong use or no case was judged by both.")]
+pub struct DiffArgs {
+    /// A subject, or a report that `run --json` wrote: REPORT.json
+    pub a: String,
+
+    /// Another one
+    pub b: String,
+
+    /// Whatever the subjects need.
+    #[command(flatten)]
+    pub subject: SubjectArgs,
+
+    /// By which cases.
+    #[command(flatten)]
+    pub selection: Selection,
+}
+
+/// Options of `ledger`.
+#[derive(Args, Clone, Debug)]
+#[command(
+    after_help = "After --update, give every new entry its reason, and the clause that is to blame: an entry without a reason \
+                        fails every run."
+)]
+pub struct LedgerArgs {
+    /// Run all cases and write what the subject did to the file of --ledger; reasons stay
+    #[arg(long)]
+    pub update: bool,
+
+    /// Who is judged.
+    #[command(flatten)]
+    pub subject: SubjectArgs,
+
+    /// Known deviations.
+    #[command(flatten)]
+    pub ledger: LedgerArg,
+
+    /// Refused with --update, which wants all cases.
+    #[command(flatten)]
+    pub selection: Selection,
+}
+
+/// Options of `table`.
+#[derive(Args, Clone, Debug)]
+pub struct TableArgs {
+    /// Reports that `run --json` wrote
+    #[arg(value_name = "REPORT.json", required = true)]
+    pub reports: Vec<PathBuf>,
+
+    /// Write the table into a document, between its markers
+    #[arg(long, value_name = "FILE", conflicts_with = "check")]
+    pub write: Option<PathBuf>,
+
+    /// Compare the table with the one in a document; exit status 1 if they differ
+    #[arg(long, value_name = "FILE")]
+    pub check: Option<PathBuf>,
 }

@@ -1,6 +1,6 @@
 //! `run`: judges.
 
-use std::{fs, io::IsTerminal, num::NonZeroUsize, path::Path, thread};
+use std::{fs, io::IsTerminal, num::NonZeroUsize, path::Path, slice, thread};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -9,7 +9,7 @@ use crate::{
     builtin,
     case::Case,
     ledger::Ledger,
-    report::{Report, keep, terminal},
+    report::{Report, junit, keep, page, terminal},
     run::{self, Judged},
     select,
     subjects::{self, Chosen},
@@ -19,14 +19,21 @@ use crate::{
 pub(super) fn run(args: &RunArgs) -> Result<Output, Wrong> {
     let cases = select::select(&args.selection.files, &args.selection.only)?;
     let chosen = subjects::choose(&args.subject).map_err(Wrong::Given)?;
-    let (ledger, _) = ledger(&args.ledger, &chosen)?;
+    let ledger = ledger(&args.ledger, &chosen)?;
     let judged = judge(&cases, &chosen, &args.subject);
     if let Some(directory) = &args.keep {
         keep::failures(&judged, directory).map_err(|(path, error)| Wrong::File(path, error))?;
     }
     let report = Report::new(&chosen.judge(), judged, &ledger, &known(&args.selection.files)?);
-    if let Some(path) = &args.json {
-        write(path, &report.to_json())?;
+    let files: [(_, fn(&Report) -> String); 3] = [
+        (&args.json, Report::to_json),
+        (&args.junit, junit::junit),
+        (&args.html, |report| page::page(slice::from_ref(report))),
+    ];
+    for (path, tell) in files {
+        if let Some(path) = path {
+            write(path, &tell(&report))?;
+        }
     }
     Ok(Output { text: terminal::tell(&report), status: report.verdict() })
 }
@@ -44,21 +51,18 @@ pub(super) fn judge<'a>(cases: &'a [Case], chosen: &Chosen, args: &SubjectArgs) 
     judged
 }
 
-/// The ledger, and its text.
-pub(super) fn ledger(arg: &LedgerArg, chosen: &Chosen) -> Result<(Ledger, String), Wrong> {
-    let Some(name) = arg.ledger.as_deref().or(chosen.ledger) else { return Ok((Ledger::default(), String::new())) };
-    if name == "none" {
-        return Ok((Ledger::default(), String::new()));
-    }
+/// The known deviations: those of the command line, else the implementation's own.
+pub(super) fn ledger(arg: &LedgerArg, chosen: &Chosen) -> Result<Ledger, Wrong> {
+    let Some(name) = arg.ledger.as_deref().or(chosen.ledger).filter(|name| *name != "none") else {
+        return Ok(Ledger::default());
+    };
     let text = match builtin::ledger(name) {
         Some(text) => text.to_owned(),
         None => fs::read_to_string(name).map_err(|error| {
-            let known = builtin::ledgers().join(", ");
-            Wrong::Given(format!("{name}: {error}; built-in ledgers are {known}"))
+            Wrong::Given(format!("{name}: {error}; built-in ledgers are {}", builtin::ledgers().join(", ")))
         })?,
     };
-    let ledger = Ledger::read(&text).map_err(|why| Wrong::Given(format!("{name}: {why}")))?;
-    Ok((ledger, text))
+    Ledger::read(&text).map_err(|why| Wrong::Given(format!("{name}: {why}")))
 }
 
 /// Every case there is: an entry of a ledger for any other is an error.

@@ -1,12 +1,15 @@
 //! The command line.
 
 mod args;
+mod diff;
 mod judge;
+mod ledger;
 mod look;
+mod tell;
 
 use std::{fmt, io, path::PathBuf};
 
-pub use self::args::{Cli, Command, LedgerArg, RunArgs, Selection, SubjectArgs};
+pub use self::args::{Cli, Command, DiffArgs, LedgerArg, LedgerArgs, RunArgs, Selection, SubjectArgs, TableArgs};
 use crate::{case::CaseError, select::SelectError, status::Status};
 
 /// What a command has to say, and how the program ends.
@@ -70,6 +73,10 @@ pub fn execute(cli: Cli) -> Result<Output, Wrong> {
         Command::List(selection) => look::list(&selection),
         Command::Clauses => look::clauses(),
         Command::Show { case, files } => look::show(&case, &files),
+        Command::Diff(args) => diff::diff(&args),
+        Command::Ledger(args) => ledger::ledger(&args),
+        Command::Report { html, reports } => tell::report(&reports, &html),
+        Command::Table(args) => tell::table(&args),
         Command::Render { case, pcap, files } => look::render(&case, &pcap, &files),
     }
 }

@@ -1,5 +1,7 @@
 //! One case in a report.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -29,7 +31,9 @@ pub struct CaseReport {
     pub file: String,
     /// The line of the file at which its timeline begins.
     pub line: usize,
-    /// Its configuration, or the arguments of a client.
+    /// Whether it judges a client.
+    pub client: bool,
+    /// Its configuration, or a client's command line.
     pub config: String,
     /// Its timeline as it was written.
     pub timeline: String,
@@ -128,6 +132,7 @@ impl CaseReport {
             limits: case.limits.clone(),
             file: case.origin.file.display().to_string(),
             line: case.origin.line,
+            client: matches!(case.kind, Kind::Client { .. }),
             config: readable(&configuration(case)),
             timeline: case.timeline_text.clone(),
             took_ms: u64::try_from(judged.took.as_millis()).unwrap_or(u64::MAX),
@@ -181,13 +186,25 @@ impl Sighting {
             Sight::Log(text) => ("log", text.clone()),
             Sight::Says(text) => ("says", text.clone()),
             Sight::File { name, bytes: None } => ("file", format!("{name}: not there")),
-            Sight::File { name, bytes: Some(bytes) } => ("file", format!("{name}: {} bytes", bytes.len())),
+            Sight::File { name, bytes: Some(bytes) } => ("file", format!("{name}: {}", digest(bytes))),
             Sight::Exit(status) => ("exit", status.to_string()),
             Sight::SecondExit(status) => ("second-exit", status.to_string()),
             Sight::Sent(packet) => ("sent", packet.clone()),
         };
         Self { at_ns: seen.at.0, kind: kind.to_owned(), what }
     }
+}
+
+/// Bytes in a line: all of them if they are few, else the first ones, and a number that tells them from others.
+fn digest(bytes: &[u8]) -> String {
+    const FEW: usize = 160;
+    let shown = bytes[..bytes.len().min(FEW)].escape_ascii();
+    if bytes.len() <= FEW {
+        return format!("\"{shown}\"");
+    }
+    let mut hasher = DefaultHasher::new();
+    bytes.hash(&mut hasher);
+    format!("\"{shown}...\", {} bytes, hash {:016x}", bytes.len(), hasher.finish())
 }
 
 /// As a line of a transcript: `0.2 run open 192.0.2.11`.

@@ -3,7 +3,13 @@
 //! Every report is made from one [`Report`], which is what `--json` writes; none has a word of its own on what passed.
 
 pub mod case;
+pub mod junit;
 pub mod keep;
+pub mod matrix;
+pub mod page;
+pub mod parting;
+pub mod picture;
+pub mod table;
 pub mod terminal;
 
 use serde::{Deserialize, Serialize};
