@@ -14,6 +14,7 @@ pub mod case;
 pub mod check;
 pub mod clause;
 pub mod frame;
+pub mod model;
 pub mod names;
 pub mod pattern;
 pub mod subject;
