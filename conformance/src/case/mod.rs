@@ -6,7 +6,10 @@ mod text;
 
 use std::{collections::BTreeMap, net::IpAddr, path::PathBuf};
 
-pub use self::file::{CaseError, load, read};
+pub use self::{
+    file::{CaseError, load, read},
+    needs::is_of_process,
+};
 use crate::{time::Nanos, timeline::Timeline};
 
 /// The configuration's name among a case's files.

@@ -49,7 +49,13 @@ pub(super) fn sent(case: &Case, transcript: &Transcript, precision: Precision) -
                     }
                 }
             },
-            _ => continue,
+            Expect::Run(_)
+            | Expect::Log(_)
+            | Expect::Says(_)
+            | Expect::File { .. }
+            | Expect::Exit(_)
+            | Expect::SecondExit(_)
+            | Expect::Never(..) => continue,
         };
         problems.push(Problem { kind, at, line: Some(line), what: format!("sent {what}"), instead });
     }
