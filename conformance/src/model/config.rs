@@ -11,6 +11,8 @@ use super::{
 /// What a configuration says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Config {
+    /// `UseSyslog`.
+    pub use_syslog: bool,
     /// `Interface`.
     pub interface: Option<String>,
     /// `LogFile`.
@@ -174,7 +176,10 @@ impl Reader {
     fn option(&mut self, key: &str, value: Option<&str>) -> Result<(), (String, String)> {
         if self.is_key(key, "usesyslog") {
             return match value {
-                None => Ok(()),
+                None => {
+                    self.config.use_syslog = true;
+                    Ok(())
+                }
                 Some(value) => Err((value.to_owned(), "`UseSyslog` has no value".to_owned())),
             };
         }

@@ -126,6 +126,12 @@ impl Daemon {
         self.ended
     }
 
+    /// What time it is to it.
+    #[must_use]
+    pub fn now(&self) -> Nanos {
+        self.now
+    }
+
     /// Everything decided since this was last asked.
     pub fn take_events(&mut self) -> Vec<Event> {
         std::mem::take(&mut self.events)

@@ -221,6 +221,8 @@ deviations! {
     LastStageNotLogged "LOG-4" "the last stage is not logged";
     DiscardsAlwaysLogged "LOG-4" "discards are logged without `-D`";
     FloodLogged "LOG-4" "every first hit and every timeout of a flood is logged";
+    SyslogIgnored "LOG-1" "`UseSyslog` is ignored";
+    SyslogAsDaemon "LOG-1" "the syslog facility is daemon, not user";
     VerboseIgnored "PROC-1" "`-v` is ignored";
     PidFileStays "PROC-2" "the pid file stays";
     SecondAccepted "PROC-2" "a second instance on the same pid file runs";

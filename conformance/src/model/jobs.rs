@@ -75,10 +75,6 @@ impl Jobs {
         self.starts.len()
     }
 
-    pub(super) fn is_idle(&self) -> bool {
-        self.jobs.is_empty()
-    }
-
     /// When something is next due, and whether that is a command's end, and at which door.
     pub(super) fn next_due(&self) -> Option<(Nanos, u8, usize)> {
         self.due.first().map(|(at, class, door, _)| (*at, *class, *door))

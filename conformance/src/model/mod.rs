@@ -74,7 +74,8 @@ impl Subject for Model {
     }
 
     fn lacks(&self, case: &Case) -> BTreeSet<Ability> {
-        case.needs().into_iter().filter(|ability| *ability == Ability::Client).collect()
+        let lacks = [Ability::Client, Ability::Shell, Ability::System];
+        case.needs().into_iter().filter(|ability| lacks.contains(ability)).collect()
     }
 
     fn precision(&self) -> Precision {

@@ -43,12 +43,13 @@ pub(super) fn play(case: &Case, is: Deviations) -> Transcript {
         daemon: None,
         left: None,
         limit: Limit::default(),
-        log_file: None,
+        log_file: String::new(),
         pid_file: None,
         locals: case.locals.clone(),
         is_up: true,
         skew: 0,
-        wire: None,
+        restart: None,
+        syslog: false,
     };
     world.start(Nanos(0));
     for entry in &case.timeline.entries {
@@ -86,14 +87,15 @@ struct World<'a> {
     /// Commands of a daemon that was killed (CMD-7).
     left: Option<Jobs>,
     limit: Limit,
-    log_file: Option<String>,
+    log_file: String,
     pid_file: Option<String>,
     locals: Vec<(IpAddr, u8)>,
     is_up: bool,
     /// How far the wall clock was stepped, in seconds.
     skew: i64,
-    /// When the packet at hand came, whatever its stamp says.
-    wire: Option<Nanos>,
+    /// When the daemon that ends now will have ended, and another one starts.
+    restart: Option<Nanos>,
+    syslog: bool,
 }
 
 impl World<'_> {
@@ -137,6 +139,9 @@ impl World<'_> {
                 if let Some(file) = self.pid_file.clone() {
                     self.disk().put(&file, b"1\n".to_vec());
                 }
+                if self.options.daemon {
+                    self.transcript.see(at, Sight::Exit(0)); // PROC-2: the parent's
+                }
                 self.see(early);
                 self.see_new();
             }
@@ -172,8 +177,10 @@ impl World<'_> {
             let (first, second) = if self.is.on(D::DirectivesWin) { (directive, option) } else { (option, directive) };
             first.clone().or_else(|| second.clone())
         };
-        self.log_file = choose(&self.options.log_file, &config.log_file);
-        self.pid_file = choose(&self.options.pid_file, &config.pid_file).filter(|_| self.options.daemon);
+        self.log_file = choose(&self.options.log_file, &config.log_file).unwrap_or_else(|| path("knockd.log"));
+        let pid_file = choose(&self.options.pid_file, &config.pid_file).unwrap_or_else(|| path("knockd.pid"));
+        self.pid_file = Some(pid_file).filter(|_| self.options.daemon);
+        self.syslog = config.use_syslog;
     }
 
     fn happens(&mut self, at: Nanos, event: &timeline::Event) {
@@ -183,16 +190,20 @@ impl World<'_> {
         self.advance(at);
         match event {
             timeline::Event::Signal(Signal::Hup) => self.reload(at),
-            timeline::Event::Signal(Signal::Term) => self.quit(at, 15, true),
-            timeline::Event::Signal(Signal::Int) => self.quit(at, 2, true),
+            timeline::Event::Signal(Signal::Term) => {
+                self.quit(at, 15, true);
+            }
+            timeline::Event::Signal(Signal::Int) => {
+                self.quit(at, 2, true);
+            }
             timeline::Event::Put { file, text } => {
                 let bytes = self.case.texts.get(text).cloned().unwrap_or_default();
                 self.disk().put(&path(file), bytes);
             }
             timeline::Event::Remove { file } => self.disk().remove(&path(file)),
             timeline::Event::Restart => {
-                self.quit(at, 15, false);
-                self.start(at);
+                self.restart = self.quit(at, 15, false);
+                self.advance(at);
             }
             timeline::Event::Kill => {
                 self.kill();
@@ -231,15 +242,16 @@ impl World<'_> {
         let Some(daemon) = &mut self.daemon else { return };
         daemon.advance(stamp);
         self.see_new();
-        self.wire = packet.stamp.map(|_| at);
         if let Some(daemon) = &mut self.daemon {
             daemon.packet(stamp, decoded.as_ref().map(|(hit, _)| hit), decoded.is_some_and(|(_, loopback)| loopback));
         }
         self.see_new();
-        self.wire = None;
     }
 
     fn advance(&mut self, at: Nanos) {
+        if let Some(start) = self.restart.take_if(|start| *start <= at) {
+            self.start(start);
+        }
         if let Some(daemon) = &mut self.daemon {
             daemon.advance(at);
         }
@@ -254,7 +266,8 @@ impl World<'_> {
             return;
         }
         if self.is.on(D::HupEnds) {
-            return self.quit(at, 1, true);
+            self.quit(at, 1, true);
+            return;
         }
         if self.is.on(D::HupIgnored) {
             return;
@@ -286,8 +299,11 @@ impl World<'_> {
         self.see_new();
     }
 
-    fn quit(&mut self, at: Nanos, signal: i32, is_told: bool) {
-        let Some(mut daemon) = self.daemon.take() else { return };
+    /// Ends the daemon; says when it has ended.
+    fn quit(&mut self, at: Nanos, signal: i32, is_told: bool) -> Option<Nanos> {
+        let Some(mut daemon) = self.daemon.take() else { return Some(at) };
+        // Of a daemon in the background nobody sees the status.
+        let is_told = is_told && !self.options.daemon;
         daemon.quit(signal);
         let events = daemon.take_events();
         self.disk = std::mem::take(&mut daemon.disk);
@@ -296,7 +312,7 @@ impl World<'_> {
         if let Some(file) = self.pid_file.take().filter(|_| !self.is.on(D::PidFileStays)) {
             self.disk.remove(&file);
         }
-        let _ = at;
+        Some(daemon.now())
     }
 
     fn kill(&mut self) {
@@ -352,7 +368,7 @@ impl World<'_> {
 
     fn see(&mut self, events: Vec<Event>) {
         for event in events {
-            let at = if event.packet.is_some() { self.wire.unwrap_or(event.time) } else { event.time };
+            let at = event.time;
             let (admitted, left_out) = self.limit.admits(&event, self.is);
             if let Some((at, line)) = left_out {
                 self.log(at, line);
@@ -373,10 +389,13 @@ impl World<'_> {
         if self.options.verbose && !self.is.on(D::VerboseIgnored) {
             self.transcript.see(at, Sight::Says(line.clone()));
         }
-        if let Some(file) = self.log_file.clone() {
-            let text = format!("[{}] {line}\n", stamp(at));
-            self.disk().append(&file, &text);
+        if self.syslog && !self.is.on(D::SyslogIgnored) {
+            let priority = if self.is.on(D::SyslogAsDaemon) { 29 } else { 13 };
+            let text = format!("<{priority}>Jan  1 {}:00 knockd: {line}", time_of_day(at));
+            self.transcript.see(at, Sight::Syslog(text));
         }
+        let file = self.log_file.clone();
+        self.disk().append(&file, &format!("[2024-01-01 {}] {line}\n", time_of_day(at)));
         self.transcript.see(at, Sight::Log(line));
     }
 
@@ -386,8 +405,8 @@ impl World<'_> {
     }
 }
 
-/// A log line's stamp, as a day that begins with the case's begin has it (LOG-1).
-fn stamp(at: Nanos) -> String {
+/// Hours and minutes of a log line's stamp; a case begins at midnight (LOG-1).
+fn time_of_day(at: Nanos) -> String {
     let minutes = (BEGIN + at.0 / SECOND.0) / 60;
-    format!("2024-01-01 {:02}:{:02}", minutes / 60 % 24, minutes % 60)
+    format!("{:02}:{:02}", minutes / 60 % 24, minutes % 60)
 }
