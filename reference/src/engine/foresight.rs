@@ -1,0 +1,94 @@
+//! Looking ahead: what frames that will come soon need from memory is asked for before they come.
+//!
+//! Among a million knocks a frame that changes something waits for half a dozen places in memory, each found only by what
+//! stands in the one before: a bucket, a knock, its neighbours. One frame alone waits for one after the other. Whoever
+//! holds the next frames already, as a daemon that drains a ring does, lets all of them wait at once.
+
+use std::net::IpAddr;
+
+use super::Engine;
+use crate::{
+    knocks::{Counted, KnockId},
+    wire::{self, Frame, Glance, Hit},
+};
+
+/// How many knocks fit in the caches, so that there is nothing to wait for.
+const CACHED: usize = 1_000;
+
+/// How many frames wait together: enough that each step's wait is shared by many, and what they ask for is still in the
+/// nearest caches when they come.
+const TOGETHER: usize = 32;
+
+/// A source whose knock will begin, move or end, and where the ways to it and to its repeats begin.
+#[derive(Clone, Copy)]
+struct Ahead {
+    hit: Hit,
+    bucket: usize,
+    repeats: usize,
+}
+
+impl Engine {
+    /// Says which frames will come next, in order, so that the engine can begin to load what they need. A few dozen at a
+    /// time are right: what is loaded for frames further on is gone again before they come.
+    ///
+    /// This is a hint and changes nothing: neither the state, nor what any frame decides, nor what [`Engine::work`]
+    /// counts. Frames may be foretold and never come, or come without having been foretold. Among few knocks it returns at
+    /// once.
+    pub fn foresee<'a>(&self, frames: impl IntoIterator<Item = Frame<'a>>) {
+        if self.knocks.len() < CACHED {
+            return;
+        }
+        let mut hits = frames.into_iter().filter_map(|frame| self.foresee_hit(frame));
+        let mut oldest = self.knocks.oldest_at_stage_1();
+        loop {
+            let mut ahead = [None; TOGETHER];
+            let count = ahead.iter_mut().zip(&mut hits).map(|(place, hit)| *place = Some(hit)).count();
+            if count == 0 {
+                return;
+            }
+            let ahead = ahead.iter().flatten();
+            // Each newcomer past the bound will need one of the oldest knocks gone.
+            let newcomers = ahead.clone().filter(|ahead| self.first.contains(ahead.hit.port, ahead.hit.protocol)).count();
+            let mut dropped = [0; TOGETHER];
+            let mut drops = 0;
+            for (bucket, _) in dropped.iter_mut().zip(self.limits.knocks..self.knocks.len() + newcomers) {
+                let Some(id) = oldest else { break };
+                *bucket = self.knocks.foresee(&self.foresee_end(id));
+                oldest = self.knocks.younger_at_stage_1(id);
+                drops += 1;
+            }
+            for Ahead { hit, bucket, repeats } in ahead.clone() {
+                self.knocks.foresee_head(*bucket);
+                self.repeats.foresee_newest(hit.protocol, *repeats);
+            }
+            dropped[..drops].iter().for_each(|bucket| self.knocks.foresee_head(*bucket));
+            for Ahead { hit, bucket, .. } in ahead {
+                // Nearly every hit of a source that has a knock ends it: by completing, spoiling or restarting it.
+                if let Some(id) = self.knocks.foreseen(*bucket, &hit.source) {
+                    self.foresee_end(id);
+                }
+            }
+        }
+    }
+
+    fn foresee_hit(&self, frame: Frame<'_>) -> Option<Ahead> {
+        let is_dull = |source: &IpAddr, port, protocol| {
+            !self.first.contains(port, protocol) && !self.knocks.may_be_of(source)
+        };
+        if let Some(Glance { source, port, protocol }) = wire::glance(frame)
+            && is_dull(&source.into(), port, protocol)
+        {
+            return None;
+        }
+        let hit = wire::decode(frame).ok().filter(|hit| !is_dull(&hit.source, hit.port, hit.protocol))?;
+        let repeats = self.repeats.foresee(&hit.source, 0, &Counted::new(&hit, self.now));
+        Some(Ahead { hit, bucket: self.knocks.foresee(&hit.source), repeats })
+    }
+
+    /// Asks for what the end of a knock needs, and gives its source.
+    fn foresee_end(&self, id: KnockId) -> IpAddr {
+        let (source, door, first) = self.knocks.foresee_end(id);
+        self.repeats.foresee(&source, door, &first);
+        source
+    }
+}
