@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use clap::ValueEnum;
 use knockd::{
     config::Config,
     engine::{Doors, Engine, Input, Limits, Local, Locals, Setup},
@@ -24,7 +25,7 @@ use crate::{
 };
 
 /// What meets the crowd.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Load {
     /// Wrong ports from sources that have no knock: nothing comes of them.
     Unrelated,

@@ -12,7 +12,7 @@ mod reload;
 mod setup;
 mod watch;
 
-use std::collections::VecDeque;
+use std::{cell::Cell, collections::VecDeque};
 
 pub use self::{
     boundary::{Effect, Effects, Input, Reason, Spend, SpendId},
@@ -46,6 +46,8 @@ pub struct Engine {
     limits: Limits,
     only_v4: bool,
     knocks: Knocks,
+    /// How many of the next hits need not be fetched any more, as far as is known.
+    foretold: Cell<usize>,
     repeats: Repeats,
     deadlines: Deadlines,
     jobs: Jobs,
@@ -79,6 +81,7 @@ impl Engine {
             first: first_ports(&doors),
             addresses: Addresses::new(&locals),
             knocks: Knocks::new(doors.len(), seed),
+            foretold: Cell::new(0),
             repeats: Repeats::new(limits.knocks, seed),
             deadlines: Deadlines::new(doors.len()),
             jobs: Jobs::new(limits.running_commands),
@@ -198,6 +201,7 @@ impl Engine {
             Ok(hit) => {
                 let is_first = self.first.contains(hit.port, hit.protocol);
                 if W::EVERY || is_first || self.knocks.may_be_of(&hit.source) {
+                    self.fetch(&hit);
                     if W::EVERY || is_first || self.knocks.any_of(&hit.source) {
                         self.hit(&hit, loopback || frame.tells_loopback(), watch);
                     }

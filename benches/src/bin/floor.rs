@@ -57,6 +57,10 @@ struct Cli {
     /// Only the crowds of half-finished knocks
     #[arg(long, conflicts_with_all = ["kind", "no_crowd"])]
     only_crowd: bool,
+
+    /// Only this kind of packet among the crowds
+    #[arg(short, long)]
+    load: Option<Load>,
 }
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
@@ -71,11 +75,13 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     println!("whole:  the same with opening and mapping the file, as the program does it\n");
     println!("    sum    walk  decode  replay   ratio  target           whole   ratio");
     let mut missed = 0;
-    for kind in Kind::ALL.into_iter().filter(|_| !cli.only_crowd).filter(|kind| cli.kind.is_none_or(|only| only == *kind)) {
+    for kind in
+        Kind::ALL.into_iter().filter(|_| !cli.only_crowd).filter(|kind| cli.kind.is_none_or(|only| only == *kind))
+    {
         missed += u32::from(!compare(kind, &cli, rounds, folder.path())?);
     }
     if !cli.no_crowd {
-        missed += u32::from(!crowds(rounds, cli.seed)?);
+        missed += u32::from(!crowds(rounds, cli.seed, cli.load)?);
     }
     println!("\n{missed} missed");
     Ok(ExitCode::SUCCESS)
@@ -190,7 +196,7 @@ fn from_file(options: &Options, paths: &[std::path::PathBuf]) {
 }
 
 /// What a packet costs among ten half-finished knocks and among a million; says whether the target was met.
-fn crowds(rounds: usize, seed: u64) -> Result<bool, Box<dyn Error>> {
+fn crowds(rounds: usize, seed: u64, only: Option<Load>) -> Result<bool, Box<dyn Error>> {
     const FEW: usize = 10;
     const MANY: usize = 1_000_000;
     println!(
@@ -199,7 +205,7 @@ fn crowds(rounds: usize, seed: u64) -> Result<bool, Box<dyn Error>> {
     );
     println!("     10  1000000    more            alone   looked at");
     let mut met = true;
-    for load in Load::ALL {
+    for load in Load::ALL.into_iter().filter(|load| only.is_none_or(|only| only == *load)) {
         let mut few = Crowd::new(FEW, load, true, seed)?;
         let mut many = Crowd::new(MANY, load, true, seed)?;
         let mut alone = Crowd::new(MANY, load, false, seed)?;

@@ -31,24 +31,26 @@ impl Engine {
     /// Says which frames will come next, in order, so that the engine can begin to load what they need. A few dozen at a
     /// time are right: what is loaded for frames further on is gone again before they come.
     ///
-    /// This is a hint and changes nothing: neither the state, nor what any frame decides, nor what [`Engine::work`]
-    /// counts. Frames may be foretold and never come, or come without having been foretold. Among few knocks it returns at
-    /// once.
+    /// This is a hint and decides nothing: no knock, no effect and nothing that [`Engine::work`] counts depends on it.
+    /// Frames may be foretold and never come, or come without having been foretold. Among few knocks it returns at once.
     pub fn foresee<'a>(&self, frames: impl IntoIterator<Item = Frame<'a>>) {
         if self.knocks.len() < CACHED {
             return;
         }
         let mut hits = frames.into_iter().filter_map(|frame| self.foresee_hit(frame));
         let mut oldest = self.knocks.oldest_at_stage_1();
+        let mut foretold = 0;
         loop {
             let mut ahead = [None; TOGETHER];
             let count = ahead.iter_mut().zip(&mut hits).map(|(place, hit)| *place = Some(hit)).count();
             if count == 0 {
-                return;
+                return self.foretold.set(foretold);
             }
+            foretold += count;
             let ahead = ahead.iter().flatten();
             // Each newcomer past the bound will need one of the oldest knocks gone.
-            let newcomers = ahead.clone().filter(|ahead| self.first.contains(ahead.hit.port, ahead.hit.protocol)).count();
+            let newcomers =
+                ahead.clone().filter(|ahead| self.first.contains(ahead.hit.port, ahead.hit.protocol)).count();
             let mut dropped = [0; TOGETHER];
             let mut drops = 0;
             for (bucket, _) in dropped.iter_mut().zip(self.limits.knocks..self.knocks.len() + newcomers) {
@@ -71,10 +73,32 @@ impl Engine {
         }
     }
 
+    /// The same for one hit that is here and was not foretold: most of what it needs comes in two steps instead of one
+    /// place after the other.
+    #[inline]
+    pub(super) fn fetch(&self, hit: &Hit) {
+        let foretold = self.foretold.get();
+        if foretold > 0 {
+            return self.foretold.set(foretold - 1);
+        }
+        if self.knocks.len() < CACHED {
+            return;
+        }
+        let bucket = self.knocks.foresee(&hit.source);
+        let repeats = self.repeats.foresee(&hit.source, 0, &Counted::new(hit, self.now));
+        self.knocks.foresee_head(bucket);
+        self.repeats.foresee_newest(hit.protocol, repeats);
+        if self.knocks.len() >= self.limits.knocks
+            && let Some(oldest) = self.knocks.oldest_at_stage_1()
+        {
+            let bucket = self.knocks.foresee(&self.foresee_end(oldest));
+            self.knocks.foresee_head(bucket);
+        }
+    }
+
     fn foresee_hit(&self, frame: Frame<'_>) -> Option<Ahead> {
-        let is_dull = |source: &IpAddr, port, protocol| {
-            !self.first.contains(port, protocol) && !self.knocks.may_be_of(source)
-        };
+        let is_dull =
+            |source: &IpAddr, port, protocol| !self.first.contains(port, protocol) && !self.knocks.may_be_of(source);
         if let Some(Glance { source, port, protocol }) = wire::glance(frame)
             && is_dull(&source.into(), port, protocol)
         {
