@@ -68,8 +68,10 @@ struct List {
 
 const EMPTY: List = List { head: NONE, tail: NONE };
 
-/// One knock. The first hit's identity stands in the slot, because most knocks never get further.
+/// One knock. The first hit's identity stands in the slot, because most knocks never get further. In C's order, so that it
+/// is known what stands first and last.
 #[derive(Debug)]
+#[repr(C)]
 struct Slot {
     begun: Instant,
     number: u64,

@@ -73,10 +73,10 @@ impl Repeats {
         let age = memory.next.wrapping_sub(ticket) as usize;
         let Some(place) = memory.queue.len().checked_sub(age) else { return };
         let (older, younger) = memory.queue.as_slices();
-        match place.checked_sub(older.len()) {
-            None => prefetch_index(older, place),
-            Some(place) => prefetch_index(younger, place),
-        }
+        let (half, place) = place.checked_sub(older.len()).map_or((older, place), |place| (younger, place));
+        // It may lie across two cache lines; where the next one begins is in the second.
+        prefetch_index(half, place);
+        prefetch_index(half, place + 1);
     }
 
     fn of(&self, protocol: Protocol) -> &Memory {

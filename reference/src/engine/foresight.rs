@@ -25,6 +25,8 @@ struct Ahead {
     hit: Hit,
     bucket: usize,
     repeats: usize,
+    /// The knock in the bucket that was asked for last.
+    asked: Option<KnockId>,
 }
 
 impl Engine {
@@ -47,10 +49,9 @@ impl Engine {
                 return self.foretold.set(foretold);
             }
             foretold += count;
-            let ahead = ahead.iter().flatten();
             // Each newcomer past the bound will need one of the oldest knocks gone.
-            let newcomers =
-                ahead.clone().filter(|ahead| self.first.contains(ahead.hit.port, ahead.hit.protocol)).count();
+            let is_newcomer = |ahead: &&Ahead| self.first.contains(ahead.hit.port, ahead.hit.protocol);
+            let newcomers = ahead.iter().flatten().filter(is_newcomer).count();
             let mut dropped = [0; TOGETHER];
             let mut drops = 0;
             for (bucket, _) in dropped.iter_mut().zip(self.limits.knocks..self.knocks.len() + newcomers) {
@@ -59,15 +60,23 @@ impl Engine {
                 oldest = self.knocks.younger_at_stage_1(id);
                 drops += 1;
             }
-            for Ahead { hit, bucket, repeats } in ahead.clone() {
-                self.knocks.foresee_head(*bucket);
-                self.repeats.foresee_newest(hit.protocol, *repeats);
+            for ahead in ahead.iter_mut().flatten() {
+                ahead.asked = self.knocks.foresee_head(ahead.bucket);
+                self.repeats.foresee_newest(ahead.hit.protocol, ahead.repeats);
             }
-            dropped[..drops].iter().for_each(|bucket| self.knocks.foresee_head(*bucket));
-            for Ahead { hit, bucket, .. } in ahead {
-                // Nearly every hit of a source that has a knock ends it: by completing, spoiling or restarting it.
-                if let Some(id) = self.knocks.foreseen(*bucket, &hit.source) {
-                    self.foresee_end(id);
+            for bucket in &dropped[..drops] {
+                self.knocks.foresee_head(*bucket);
+            }
+            // Buckets are short: most that lead to a source's knock lead to it in one step, and nearly all in three.
+            for _ in 0..3 {
+                for ahead in ahead.iter_mut().flatten() {
+                    let Some(id) = ahead.asked.take() else { continue };
+                    if self.knocks.is_of(id, &ahead.hit.source) {
+                        // Nearly every hit of a source that has a knock ends it: by completing, spoiling or restarting.
+                        self.foresee_end(id);
+                    } else {
+                        ahead.asked = self.knocks.foresee_following(id);
+                    }
                 }
             }
         }
@@ -106,7 +115,7 @@ impl Engine {
         }
         let hit = wire::decode(frame).ok().filter(|hit| !is_dull(&hit.source, hit.port, hit.protocol))?;
         let repeats = self.repeats.foresee(&hit.source, 0, &Counted::new(&hit, self.now));
-        Some(Ahead { hit, bucket: self.knocks.foresee(&hit.source), repeats })
+        Some(Ahead { hit, bucket: self.knocks.foresee(&hit.source), repeats, asked: None })
     }
 
     /// Asks for what the end of a knock needs, and gives its source.

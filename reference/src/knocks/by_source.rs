@@ -1,6 +1,6 @@
 //! From a source to its knocks: hash buckets through the slots, and a chain for each source.
 
-use std::{hash::BuildHasher, net::IpAddr};
+use std::{hash::BuildHasher, mem::offset_of, net::IpAddr, slice::from_ref};
 
 use prefetch_index::prefetch_index;
 
@@ -18,20 +18,20 @@ impl Knocks {
 
     /// Asks for the first knock in a bucket that has come.
     #[inline]
-    pub(crate) fn foresee_head(&self, bucket: usize) {
-        self.foresee_slot(self.buckets[bucket]);
+    pub(crate) fn foresee_head(&self, bucket: usize) -> Option<KnockId> {
+        self.foresee_slot(self.buckets[bucket])
     }
 
-    /// The knock of `source` in a bucket, if it is the first there and has come.
+    /// Asks for the knock after one that has come, in its bucket.
     #[inline]
-    pub(crate) fn foreseen(&self, bucket: usize, source: &IpAddr) -> Option<KnockId> {
-        let head = self.buckets[bucket];
-        let slot = self.slots.get(head as usize)?;
-        if slot.source == *source {
-            return Some(KnockId(head));
-        }
-        self.foresee_slot(slot.in_bucket);
-        None
+    pub(crate) fn foresee_following(&self, id: KnockId) -> Option<KnockId> {
+        self.foresee_slot(self.slots[id.0 as usize].in_bucket)
+    }
+
+    /// Whether a knock that has come is of `source`.
+    #[inline]
+    pub(crate) fn is_of(&self, id: KnockId, source: &IpAddr) -> bool {
+        self.slots[id.0 as usize].source == *source
     }
 
     /// Asks for what the end of a knock needs that has come; gives its source, its door and its first hit.
@@ -55,13 +55,14 @@ impl Knocks {
         (next != NONE).then_some(KnockId(next))
     }
 
+    /// Asks for a slot: its first and its last byte, which lie in two cache lines.
     #[inline]
-    fn foresee_slot(&self, id: u32) {
-        if id != NONE {
-            // A slot may lie across two cache lines; where the next one begins is its end.
-            prefetch_index(&self.slots, id as usize);
-            prefetch_index(&self.slots, id as usize + 1);
-        }
+    fn foresee_slot(&self, id: u32) -> Option<KnockId> {
+        const { assert!(offset_of!(Slot, begun) < 8 && offset_of!(Slot, stage) >= 64) };
+        let slot = self.slots.get(id as usize)?;
+        prefetch_index(from_ref(&slot.begun), 0);
+        prefetch_index(from_ref(&slot.stage), 0);
+        Some(KnockId(id))
     }
 
     pub(super) fn head(&self, source: &IpAddr) -> Option<KnockId> {
