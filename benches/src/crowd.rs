@@ -185,9 +185,10 @@ impl Crowd {
                 let leavers = self.draw(count);
                 let wrong = leavers.into_iter().map(|source| self.dull(source)).collect();
                 let firsts = (0..count).map(|_| self.newcomer()).collect();
-                match self.load {
-                    Load::Wrong => Batch { before: none(), timed: wrong, after: firsts },
-                    _ => Batch { before: wrong, timed: firsts, after: none() },
+                if self.load == Load::Wrong {
+                    Batch { before: none(), timed: wrong, after: firsts }
+                } else {
+                    Batch { before: wrong, timed: firsts, after: none() }
                 }
             }
             Load::Advance | Load::Restart => {
@@ -195,9 +196,10 @@ impl Crowd {
                 let mut hits = |port| sources.iter().map(|source| self.packet(*source, port)).collect();
                 let (seconds, firsts) = (hits(SEQUENCE[1]), hits(SEQUENCE[0]));
                 self.knockers.extend(sources);
-                match self.load {
-                    Load::Advance => Batch { before: none(), timed: seconds, after: firsts },
-                    _ => Batch { before: none(), timed: firsts, after: none() },
+                if self.load == Load::Advance {
+                    Batch { before: none(), timed: seconds, after: firsts }
+                } else {
+                    Batch { before: none(), timed: firsts, after: none() }
                 }
             }
         }

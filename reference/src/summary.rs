@@ -40,15 +40,15 @@ impl Summary {
     /// Whether the source with this key may be here.
     #[inline(always)]
     pub(crate) fn may_hold(&self, key: (u64, u64)) -> bool {
-        let (word, [a, b, c]) = self.places(key);
-        let all = 1 << a | 1 << b | 1 << c;
-        self.bits[word] & all == all
+        let (word, [a, b]) = self.places(key);
+        let both = 1 << a | 1 << b;
+        self.bits[word] & both == both
     }
 
     /// Asks for what adding or removing this source needs.
     #[inline]
     pub(crate) fn foresee(&self, key: (u64, u64)) {
-        let (word, [place, ..]) = self.places(key);
+        let (word, [place, _]) = self.places(key);
         prefetch_index(&self.counts, word << 6 | place);
     }
 
@@ -104,10 +104,10 @@ impl Summary {
     /// are the word's number and then the places'.
     #[inline(always)]
     #[expect(clippy::cast_possible_truncation, reason = "the shifts leave at most 16 bits")]
-    fn places(&self, key: (u64, u64)) -> (usize, [usize; 3]) {
+    fn places(&self, key: (u64, u64)) -> (usize, [usize; 2]) {
         let hash = key.0.wrapping_mul(self.factors[0]).wrapping_add(key.1.wrapping_mul(self.factors[1]));
         let place = |above: u32| (hash >> (self.shift - above)) as usize & 63;
-        ((hash >> self.shift) as usize, [place(6), place(12), place(18)])
+        ((hash >> self.shift) as usize, [place(6), place(12)])
     }
 }
 

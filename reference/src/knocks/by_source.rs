@@ -41,7 +41,7 @@ impl Knocks {
         for (lane, Links { previous, next }) in slot.links.iter().enumerate() {
             for neighbour in [*previous, *next] {
                 if let Some(neighbour) = self.slots.get(neighbour as usize) {
-                    prefetch_index(&neighbour.links, lane);
+                    prefetch_index(neighbour.links.as_slice(), lane);
                 }
             }
         }
