@@ -11,7 +11,7 @@ use toml::Spanned;
 
 use super::{CONFIG, Case, Command, Kind, Link, Origin, text::Text};
 use crate::{
-    names,
+    clause, names,
     time::{Nanos, SECOND},
     timeline,
 };
@@ -70,6 +70,15 @@ pub fn load(path: &Path) -> Result<Vec<Case>, CaseError> {
         let text = fs::read_to_string(file).map_err(unreadable(file))?;
         cases.extend(read(&text, file)?);
     }
+    distinct(cases, path)
+}
+
+/// The same cases, if there are any and each has an id of its own; `path` is where they all come from.
+///
+/// # Errors
+///
+/// No case at all; an id used twice.
+pub fn distinct(cases: Vec<Case>, path: &Path) -> Result<Vec<Case>, CaseError> {
     let mut seen = BTreeMap::new();
     for case in &cases {
         if let Some(first) = seen.insert(&case.id, &case.origin) {
@@ -135,6 +144,8 @@ struct RawCase {
     #[serde(default)]
     files: BTreeMap<String, Text>,
     #[serde(default)]
+    system: BTreeMap<String, Text>,
+    #[serde(default)]
     texts: BTreeMap<String, Text>,
     #[serde(default)]
     options: Vec<String>,
@@ -145,6 +156,8 @@ struct RawCase {
     commands: BTreeMap<String, RawCommand>,
     log: Option<Log>,
     resolution: Option<Resolution>,
+    #[serde(default)]
+    shell: bool,
     bound: Option<usize>,
     timeline: Spanned<String>,
 }
@@ -194,11 +207,15 @@ fn expand(raw: &RawCase, row: &BTreeMap<String, String>, origin: Origin) -> Resu
     }
     let clauses = fill.all(&raw.clauses)?;
     let limits = fill.all(&raw.limits)?;
+    if let Some(unknown) = clauses.iter().chain(&limits).find(|id| clause::find(id).is_none()) {
+        return Err(Problem::Case(format!("there is no clause `{unknown}`: `knock-conformance clauses` lists them")));
+    }
     if clauses.is_empty() && limits.is_empty() {
         return Err(Problem::Case("a case shows a clause (`clauses`) or the limit of one (`limits`)".to_owned()));
     }
     let kind = kind(raw, &mut fill)?;
     let files = texts(&raw.files, &mut fill)?;
+    let system = system(&raw.system, &mut fill)?;
     let mut texts = texts(&raw.texts, &mut fill)?;
     for (name, bytes) in &files {
         texts.entry(name.clone()).or_insert_with(|| bytes.clone());
@@ -220,6 +237,7 @@ fn expand(raw: &RawCase, row: &BTreeMap<String, String>, origin: Origin) -> Resu
         about,
         kind,
         files,
+        system,
         texts,
         link: raw.link,
         locals: locals.iter().map(|text| timeline::prefixed(text)).collect::<Result<_, _>>()?,
@@ -230,6 +248,7 @@ fn expand(raw: &RawCase, row: &BTreeMap<String, String>, origin: Origin) -> Resu
             .collect::<Result<_, String>>()?,
         whole_log: raw.log.is_some(),
         nano: raw.resolution.is_some(),
+        shell: raw.shell,
         bound: raw.bound,
         timeline,
         timeline_text,
@@ -255,6 +274,15 @@ fn kind(raw: &RawCase, fill: &mut Filler<'_>) -> Result<Kind, Problem> {
 
 fn texts(raw: &BTreeMap<String, Text>, fill: &mut Filler<'_>) -> Result<BTreeMap<String, Vec<u8>>, String> {
     raw.iter().map(|(name, text)| Ok((name.clone(), text.bytes(&mut |text| fill.text(text))?))).collect()
+}
+
+/// Files of the system: their texts are not the case's, so names in them stand for addresses as in a configuration.
+fn system(raw: &BTreeMap<String, Text>, fill: &mut Filler<'_>) -> Result<BTreeMap<String, Vec<u8>>, String> {
+    if let Some(path) = raw.keys().find(|path| !path.starts_with('/')) {
+        return Err(format!("`{path}` is no file of the system: an absolute path is expected"));
+    }
+    let bytes = |text: &Text, fill: &mut Filler<'_>| text.bytes(&mut |text| Ok(names::resolve(&fill.text(text)?)));
+    raw.iter().map(|(path, text)| Ok((path.clone(), bytes(text, fill)?))).collect()
 }
 
 /// Whether everything that the timeline names is there: a name that is not would let a case expect nothing.

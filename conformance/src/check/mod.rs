@@ -8,7 +8,10 @@ mod files;
 mod problem;
 mod streams;
 
-pub use self::problem::{Kind, Problem};
+pub use self::{
+    problem::{Kind, Problem},
+    streams::is_in_the_words_of_log_2,
+};
 use crate::{case::Case, subject::Precision, timeline::Stream, transcript::Transcript};
 
 /// What is wrong with what was seen, in the order of time; nothing if the case passes.
@@ -17,6 +20,7 @@ pub fn judge(case: &Case, transcript: &Transcript, precision: Precision) -> Vec<
     let mut problems = Vec::new();
     problems.extend(streams::timed(case, transcript, precision, Stream::Run));
     problems.extend(streams::timed(case, transcript, precision, Stream::Log));
+    problems.extend(streams::timed(case, transcript, precision, Stream::Syslog));
     problems.extend(streams::said(case, transcript));
     problems.extend(streams::ends(case, transcript, precision));
     problems.extend(streams::forbidden(case, transcript));
