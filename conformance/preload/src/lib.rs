@@ -14,7 +14,7 @@ use std::{
     sync::{Mutex, OnceLock, PoisonError},
 };
 
-use libc::{_IOLBF, FILE, c_char, c_int, c_void, exit, setvbuf, strncpy, timeval};
+use libc::{_IOLBF, FILE, O_RDONLY, c_char, c_int, c_void, close, exit, open, setvbuf, strncpy, timeval};
 // Their functions are part of this library.
 use {preload_names as _, preload_process as _};
 
@@ -72,6 +72,12 @@ extern "C" fn pcap_open_live(name: *const c_char, _: c_int, _: c_int, _: c_int, 
         unsafe { strncpy(error, text.as_ptr(), 255) };
         return null_mut();
     }
+    // SAFETY: our copy of standard input is taken, and nothing else has been opened by that number. The lowest number that
+    // is free, which is 0 again, becomes that of /dev/null: a command that reads would take answers that are for us.
+    unsafe {
+        close(0);
+        open(c"/dev/null".as_ptr(), O_RDONLY);
+    }
     PACKETS.get_or_init(|| packets);
     capture
 }
@@ -100,7 +106,7 @@ extern "C" fn pcap_dispatch(
     user: *mut c_void,
 ) -> c_int {
     let packets = PACKETS.get().map_or(&[][..], Vec::as_slice);
-    let Some(index) = preload_world::next(packets.iter().map(|(header, _)| micros(header))) else {
+    let Some(index) = preload_world::next(|index| packets.get(index).map(|(header, _)| micros(header))) else {
         // SAFETY: exit(3) may be called by whoever is in no exit handler; it flushes what the daemon has written.
         unsafe { exit(0) }
     };

@@ -115,15 +115,15 @@ pub fn now() -> i64 {
     CLOCK.load(Ordering::Relaxed)
 }
 
-/// Comes to the next of the packets with these stamps, after whatever has to happen before it, and returns its index.
-/// At the end of the capture there is none.
-pub fn next(mut stamps: impl ExactSizeIterator<Item = i64>) -> Option<usize> {
+/// Comes to the next packet, after whatever has to happen before it, and returns its index. `stamp` tells that of the
+/// packet with an index, if there is one.
+pub fn next(stamp: impl Fn(usize) -> Option<i64>) -> Option<usize> {
     let_children_run();
     let index = SEEN.load(Ordering::Relaxed);
     if WORLD.get().is_some_and(|world| world.stops.contains(&(index + 1))) {
         stop(index + 1);
     }
-    let Some(stamp) = stamps.nth(index) else {
+    let Some(stamp) = stamp(index) else {
         mark("end");
         return None;
     };
