@@ -33,6 +33,8 @@ pub struct Case {
     pub kind: Kind,
     /// Files beside the configuration, as they are at first.
     pub files: BTreeMap<String, Vec<u8>>,
+    /// Files elsewhere in the system as the daemon or client finds them, by their absolute paths.
+    pub system: BTreeMap<String, Vec<u8>>,
     /// Texts that files may become, or are expected to have become.
     pub texts: BTreeMap<String, Vec<u8>>,
     /// The link type of the packets.
@@ -45,6 +47,8 @@ pub struct Case {
     pub whole_log: bool,
     /// Whether stamps are written in nanoseconds.
     pub nano: bool,
+    /// Whether its commands are more than a program and its arguments.
+    pub shell: bool,
     /// The bound on half-finished knocks.
     pub bound: Option<usize>,
     /// What happens, and what is expected.

@@ -42,6 +42,12 @@ impl Case {
         if self.nano {
             needs.insert(Ability::Stamps);
         }
+        if self.shell {
+            needs.insert(Ability::Shell);
+        }
+        if !self.system.is_empty() {
+            needs.insert(Ability::System);
+        }
         if self.bound.is_some() {
             needs.insert(Ability::Bound);
         }
@@ -94,10 +100,12 @@ pub fn is_of_process(expect: &Expect) -> bool {
         Expect::Never(Stream::Log, pattern) => OF_PROCESS.iter().any(|words| pattern.to_string().contains(words)),
         Expect::File { name, .. } => name.ends_with(".pid") || name.ends_with(".log"),
         Expect::Run(_)
+        | Expect::MayRun(_)
+        | Expect::Syslog(_)
         | Expect::Says(_)
         | Expect::Exit(_)
         | Expect::SecondExit(_)
-        | Expect::Never(Stream::Run | Stream::Says, _)
+        | Expect::Never(Stream::Run | Stream::Syslog | Stream::Says, _)
         | Expect::Sent(_)
         | Expect::Pause(_) => false,
     }
@@ -108,8 +116,9 @@ fn of_expectation(expect: &Expect) -> Option<Ability> {
         return Some(Ability::Process);
     }
     match expect {
-        Expect::Run(_) | Expect::Never(Stream::Run, _) => Some(Ability::Commands),
+        Expect::Run(_) | Expect::MayRun(_) | Expect::Never(Stream::Run, _) => Some(Ability::Commands),
         Expect::Log(_) | Expect::Never(Stream::Log, _) => Some(Ability::Log),
+        Expect::Syslog(_) | Expect::Never(Stream::Syslog, _) => Some(Ability::Syslog),
         Expect::File { .. } => Some(Ability::Files),
         Expect::Says(_) | Expect::Never(Stream::Says, _) | Expect::SecondExit(_) => Some(Ability::Process),
         Expect::Exit(_) | Expect::Sent(_) | Expect::Pause(_) => None,

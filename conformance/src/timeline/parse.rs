@@ -72,16 +72,25 @@ impl Reader {
         match word {
             "run" => return self.expect_text(text, Expect::Run),
             "log" => return self.expect_text(text, Expect::Log),
+            "syslog" => return self.expect_text(text, Expect::Syslog),
             "says" => return self.expect_text(text, Expect::Says),
+            "may" => {
+                let (stream, text) = split_word(text);
+                if stream != "run" {
+                    return Err(format!("`may {stream}` is unknown: `may run` is"));
+                }
+                return self.expect_text(text, Expect::MayRun);
+            }
             "never" => {
                 let (stream, text) = split_word(text);
                 let stream = match stream {
                     "run" => Stream::Run,
                     "log" => Stream::Log,
+                    "syslog" => Stream::Syslog,
                     "says" => Stream::Says,
                     other => {
                         return Err(format!(
-                            "`never {other}` is unknown: `never run`, `never log` and `never says` are"
+                            "`never {other}` is unknown: `never run`, `never log`, `never syslog` and `never says` are"
                         ));
                     }
                 };

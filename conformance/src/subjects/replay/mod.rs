@@ -24,6 +24,17 @@ pub struct Replay;
 /// Options that the world around the engine understands.
 const OPTIONS: [&str; 4] = ["-4", "--only-ipv4", "-D", "--debug"];
 
+/// What no capture has.
+const LACKS: [Ability; 7] = [
+    Ability::Client,
+    Ability::Interfaces,
+    Ability::Clock,
+    Ability::Process,
+    Ability::Shell,
+    Ability::Syslog,
+    Ability::System,
+];
+
 impl Subject for Replay {
     fn name(&self) -> &str {
         "reference"
@@ -31,9 +42,7 @@ impl Subject for Replay {
 
     fn lacks(&self, case: &Case) -> BTreeSet<Ability> {
         let mut lacks = case.needs();
-        lacks.retain(|ability| {
-            matches!(ability, Ability::Client | Ability::Interfaces | Ability::Clock | Ability::Process)
-        });
+        lacks.retain(|ability| LACKS.contains(ability));
         if let Kind::Daemon { options, .. } = &case.kind {
             // What it says of a bad configuration, and these options, need no process.
             let plain = options.iter().all(|option| OPTIONS.contains(&option.as_str()));
