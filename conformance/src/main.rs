@@ -25,7 +25,7 @@ fn main() -> ExitCode {
         },
         Err(wrong) => {
             eprintln!("knock-conformance: {wrong}");
-            Status::WrongUse.into()
+            wrong.status().into()
         }
     }
 }

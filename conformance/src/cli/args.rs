@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroUsize, path::PathBuf};
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::subjects::SubjectName;
 
@@ -92,9 +92,25 @@ pub struct Selection {
 /// Who is judged.
 #[derive(Args, Clone, Debug)]
 pub struct SubjectArgs {
-    /// Who carries the cases
-    #[arg(long, value_enum, default_value_t)]
-    pub subject: SubjectName,
+    /// Who carries the cases [default: replay, this project's engine]
+    #[arg(long, value_enum)]
+    pub subject: Option<SubjectName>,
+
+    /// What it needs.
+    #[command(flatten)]
+    pub settings: Settings,
+}
+
+/// What a subject needs.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Settings {
+    /// The daemon's executable [default: the one that is installed]
+    #[arg(long, value_name = "PATH")]
+    pub daemon: Option<PathBuf>,
+
+    /// The library that lets the C knockd judge a capture [default: beside this program, or `KNOCK_PRELOAD`]
+    #[arg(long, value_name = "PATH")]
+    pub preload: Option<PathBuf>,
 
     /// What reports call who is judged
     #[arg(long, value_name = "TEXT")]
@@ -103,6 +119,18 @@ pub struct SubjectArgs {
     /// How many cases at a time [default: as many as the subject likes]
     #[arg(long, value_name = "N")]
     pub jobs: Option<NonZeroUsize>,
+}
+
+impl SubjectArgs {
+    /// The subject that is named, or the one that needs nothing.
+    ///
+    /// # Errors
+    ///
+    /// None is named, and the program was built without this project's engine.
+    pub fn name(&self) -> Result<SubjectName, String> {
+        let replay = SubjectName::value_variants().iter().find(|name| name.key() == "replay");
+        self.subject.or(replay.copied()).ok_or("name a subject: this program was built without `replay`".to_owned())
+    }
 }
 
 /// Where the known deviations are.
@@ -156,9 +184,9 @@ pub struct DiffArgs {
     /// Another one
     pub b: String,
 
-    /// Whatever the subjects need.
+    /// What the subjects need.
     #[command(flatten)]
-    pub subject: SubjectArgs,
+    pub settings: Settings,
 
     /// By which cases.
     #[command(flatten)]

@@ -9,23 +9,42 @@ use std::num::NonZeroUsize;
 
 use clap::ValueEnum;
 
-use crate::{cli::SubjectArgs, report::Judge, subject::Subject};
+use crate::{
+    cli::Settings,
+    report::Judge,
+    subject::{Broken, Subject},
+};
 
 /// A subject's name on the command line and in ledgers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum SubjectName {
     /// This project's engine over the case rendered as a capture, in virtual time
     #[cfg(feature = "replay")]
-    #[default]
     Replay,
+    /// The unmodified C knockd 0.8 over the case rendered as a capture, in virtual time
+    #[cfg(target_os = "linux")]
+    Original,
+}
+
+impl SubjectName {
+    /// Its word in ledgers, the same as on the command line.
+    #[must_use]
+    pub fn key(self) -> &'static str {
+        match self {
+            #[cfg(feature = "replay")]
+            Self::Replay => "replay",
+            #[cfg(target_os = "linux")]
+            Self::Original => "original",
+        }
+    }
 }
 
 /// A subject that was chosen, and what belongs to it.
 pub struct Chosen {
     /// The subject.
     pub subject: Box<dyn Subject>,
-    /// What reports call it, if not by its own name.
-    pub name: Option<String>,
+    /// Who is judged, as tables call it.
+    pub implementation: String,
     /// The ledger's `did.SUBJECT`.
     pub key: &'static str,
     /// The built-in ledger of the implementation, if it is a known one.
@@ -38,25 +57,36 @@ impl Chosen {
     /// Who is judged, and by whom.
     #[must_use]
     pub fn judge(&self) -> Judge<'_> {
-        let implementation = self.name.as_deref().unwrap_or_else(|| self.subject.name());
-        Judge { implementation, subject: self.key, precision: self.subject.precision() }
+        Judge { implementation: &self.implementation, subject: self.key, precision: self.subject.precision() }
     }
 }
 
-/// Makes the subject that the command line names.
+/// Makes the subject of this name, or the one that the settings speak of.
 ///
 /// # Errors
 ///
-/// What it was given cannot be used.
-pub fn choose(args: &SubjectArgs) -> Result<Chosen, String> {
-    Ok(match args.subject {
+/// The world breaks before anybody is judged: what the subject needs is not there.
+pub fn choose(name: SubjectName, settings: &Settings) -> Result<Chosen, Broken> {
+    let mut chosen = match name {
         #[cfg(feature = "replay")]
         SubjectName::Replay => Chosen {
             subject: Box::new(replay::Replay),
-            name: args.name.clone(),
-            key: "replay",
+            implementation: "reference".to_owned(),
+            key: name.key(),
             ledger: Some("reference"),
             jobs: None,
         },
-    })
+        #[cfg(target_os = "linux")]
+        SubjectName::Original => Chosen {
+            subject: Box::new(original::Original::find(settings.daemon.as_deref(), settings.preload.as_deref())?),
+            implementation: "knockd 0.8".to_owned(),
+            key: name.key(),
+            ledger: Some("knockd-0.8"),
+            jobs: None,
+        },
+    };
+    if let Some(name) = &settings.name {
+        chosen.implementation.clone_from(name);
+    }
+    Ok(chosen)
 }
