@@ -54,11 +54,13 @@ pub enum Ability {
     Client,
     /// It is a daemon, not a client.
     Daemon,
+    /// It claims to obey the case's clauses, and its language can express the case's configuration.
+    Claim,
 }
 
 impl Ability {
     /// All of them.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::Log,
         Self::Commands,
         Self::TimedCommands,
@@ -82,6 +84,7 @@ impl Ability {
         Self::Clock,
         Self::Client,
         Self::Daemon,
+        Self::Claim,
     ];
 
     /// Its name in adapter files and reports.
@@ -111,6 +114,7 @@ impl Ability {
             Self::Clock => "clock",
             Self::Client => "client",
             Self::Daemon => "daemon",
+            Self::Claim => "claim",
         }
     }
 }

@@ -1,4 +1,5 @@
 //! The subjects: everything that carries a case to a daemon.
 
+pub mod live;
 #[cfg(feature = "replay")]
 pub mod replay;
