@@ -50,6 +50,12 @@ pub enum Ability {
     Bound,
     /// The wall clock can be stepped.
     Clock,
+    /// Commands are run by a real shell, on a real system.
+    Shell,
+    /// What it sends to syslog can be seen.
+    Syslog,
+    /// Files of the system, such as `/etc/hosts`, can be the case's for it alone.
+    System,
     /// It is a client, not a daemon.
     Client,
     /// It is a daemon, not a client.
@@ -60,7 +66,7 @@ pub enum Ability {
 
 impl Ability {
     /// All of them.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 27] = [
         Self::Log,
         Self::Commands,
         Self::TimedCommands,
@@ -82,6 +88,9 @@ impl Ability {
         Self::Patience,
         Self::Bound,
         Self::Clock,
+        Self::Shell,
+        Self::Syslog,
+        Self::System,
         Self::Client,
         Self::Daemon,
         Self::Claim,
@@ -112,6 +121,9 @@ impl Ability {
             Self::Patience => "patience",
             Self::Bound => "bound",
             Self::Clock => "clock",
+            Self::Shell => "shell",
+            Self::Syslog => "syslog",
+            Self::System => "system",
             Self::Client => "client",
             Self::Daemon => "daemon",
             Self::Claim => "claim",

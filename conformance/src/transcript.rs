@@ -28,6 +28,8 @@ pub enum Sight {
     Run(String),
     /// A line was logged: without stamp or syslog header, the case's directory written as `/case`.
     Log(String),
+    /// A datagram came to `/dev/log`: its whole text, priority and header included.
+    Syslog(String),
     /// A line on standard output or standard error that is no line of the log.
     Says(String),
     /// A file, looked at because the case says so, or because the case ended: its bytes, or `None` if it was not there.

@@ -130,14 +130,41 @@ fn an_arrow_upwards_would_be_seen() {
 
 #[test]
 fn packages_depend_downwards() {
-    let ours = ["knockd", "knocksim", "mapped", "knock-benches"];
-    for (package, allowed) in [("reference", &[][..]), ("sim/mapped", &[]), ("sim", &["knockd", "mapped"])] {
+    let ours = ["knockd", "knocksim", "mapped", "knock-conformance", "knock-benches"];
+    let packages = [
+        ("reference", &[][..]),
+        ("sim/mapped", &[]),
+        ("sim", &["knockd", "mapped"]),
+        ("conformance", &["knockd", "knocksim"]),
+    ];
+    for (package, allowed) in packages {
         let manifest = read(&root().join(package).join("Cargo.toml"));
         let (_, dependencies) = manifest.split_once("[dependencies]").expect("it has dependencies");
         for name in ours {
             let depends = dependencies.lines().any(|line| line.starts_with(name));
             assert_eq!(depends, allowed.contains(&name), "{package} on {name}");
         }
+    }
+}
+
+/// A suite that could look into the implementation that it judges would prove nothing.
+#[test]
+fn the_suite_sees_this_implementation_only_as_a_subject() {
+    let src = root().join("conformance/src");
+    let mut subjects = 0;
+    for path in sources(&src) {
+        let code = code(&path);
+        let sees = ["knockd::", "knocksim::"].iter().any(|name| {
+            code.match_indices(name).any(|(at, _)| !code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_'))
+        });
+        let is_subject = path.starts_with(src.join("subjects/replay"));
+        assert!(!sees || is_subject, "{} sees the implementation", path.display());
+        subjects += usize::from(sees);
+    }
+    assert!(subjects > 0, "no use was seen: the reading must be wrong");
+    let manifest = read(&root().join("conformance/Cargo.toml"));
+    for name in ["knockd", "knocksim"] {
+        assert!(manifest.contains(&format!("{name} = {{ workspace = true, optional = true }}")), "{name} is no option");
     }
 }
 

@@ -53,6 +53,9 @@ pub struct Adapter {
     pub configuration: Option<Configuration>,
     /// Where it logs.
     pub log: Option<Log>,
+    /// Where it writes its process number when it is in the background.
+    #[serde(default)]
+    pub pid_file: Named,
     /// How an open door is seen, if no command is run.
     pub probe: Option<Probe>,
 }
@@ -103,10 +106,22 @@ pub struct Log {
     /// Directives that name the log file, in lower case.
     #[serde(default)]
     pub directives: Vec<String>,
-    /// A message of the system's log.
+    /// A message of the system's log, for a daemon that logs nowhere else.
     pub syslog: Option<Line>,
-    /// A line of standard output or standard error.
+    /// A line of standard output or standard error, for such a daemon.
     pub output: Option<Line>,
+}
+
+/// How a file is named.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Named {
+    /// Options whose next word is its name.
+    #[serde(default)]
+    pub options: Vec<String>,
+    /// Directives that name it, in lower case.
+    #[serde(default)]
+    pub directives: Vec<String>,
 }
 
 /// How an open door is seen from outside.
@@ -232,18 +247,31 @@ impl Adapter {
     /// The files to which a daemon with these arguments and this configuration may log.
     #[must_use]
     pub fn log_files(&self, config: &[u8], arguments: &[String]) -> Vec<String> {
-        let Some(Log { file: Some(_), options, directives, .. }) = &self.log else { return Vec::new() };
-        let by_option = arguments.windows(2).filter(|pair| options.contains(&pair[0])).map(|pair| pair[1].clone());
-        let long = arguments.iter().filter_map(|argument| {
-            let (option, value) = argument.split_once('=')?;
-            options.iter().any(|known| known == option).then(|| value.to_owned())
-        });
-        let by_directive = directives(config).filter(|(name, _)| directives.contains(name));
-        let mut files: Vec<String> = by_option.chain(long).chain(by_directive.map(|(_, value)| value)).collect();
-        files.sort();
-        files.dedup();
-        files
+        match &self.log {
+            Some(log) if log.file.is_some() => named(&log.options, &log.directives, config, arguments),
+            Some(_) | None => Vec::new(),
+        }
     }
+
+    /// The files to which it may write its process number.
+    #[must_use]
+    pub fn pid_files(&self, config: &[u8], arguments: &[String]) -> Vec<String> {
+        named(&self.pid_file.options, &self.pid_file.directives, config, arguments)
+    }
+}
+
+/// The words after these options, and what these directives say.
+fn named(options: &[String], names: &[String], config: &[u8], arguments: &[String]) -> Vec<String> {
+    let after = arguments.windows(2).filter(|pair| options.contains(&pair[0])).map(|pair| pair[1].clone());
+    let joined = arguments.iter().filter_map(|argument| {
+        let (option, value) = argument.split_once('=')?;
+        options.iter().any(|known| known == option).then(|| value.to_owned())
+    });
+    let said = directives(config).filter(|(name, _)| names.contains(name)).map(|(_, value)| value);
+    let mut files: Vec<String> = after.chain(joined).chain(said).collect();
+    files.sort();
+    files.dedup();
+    files
 }
 
 fn has_option(options: &[String], wanted: &str) -> bool {
@@ -264,19 +292,20 @@ mod tests {
     fn a_case_that_is_about_an_option_gets_only_its_own() {
         let adapter = Adapter::knockd();
         let of = |config: &str, options: &str| adapter.arguments(config.as_bytes(), &words(options)).join(" ");
-        assert_eq!(of("[a]\n sequence = 1\n", ""), "-c /case/knockd.conf -g /run/knockd.log");
-        assert_eq!(of("", "-v -g x"), "-c /case/knockd.conf -v -g x");
-        assert_eq!(of("[options]\nUseSyslog\n", "--config=y"), "--config=y");
-        assert_eq!(of("[options]\n LogFile = /case/l\n", ""), "-c /case/knockd.conf");
+        assert_eq!(of("[a]\n sequence = 1\n", ""), "-c /case/knockd.conf -g /case/knockd.log -p /case/knockd.pid");
+        assert_eq!(of("", "-v -g x"), "-c /case/knockd.conf -p /case/knockd.pid -v -g x");
+        assert_eq!(of("", "--config=y -p z"), "-g /case/knockd.log --config=y -p z");
+        assert_eq!(of("[options]\n LogFile = /case/l\n PidFile=x", ""), "-c /case/knockd.conf");
     }
 
     #[test]
     fn every_place_where_it_may_log_is_read() {
         let adapter = Adapter::knockd();
         let of = |config: &str, arguments: &str| adapter.log_files(config.as_bytes(), &words(arguments));
-        assert_eq!(of("", "-c x -g /run/knockd.log"), ["/run/knockd.log"]);
+        assert_eq!(of("", "-c x -g /case/knockd.log"), ["/case/knockd.log"]);
         assert_eq!(of("[options]\nlogfile=/case/a\n", "--logfile=/case/b"), ["/case/a", "/case/b"]);
         assert!(of("[options]\nusesyslog\n", "").is_empty());
+        assert_eq!(adapter.pid_files(b"[options]\nPidFile = /case/p\n", &words("-d")), ["/case/p"]);
     }
 
     #[test]

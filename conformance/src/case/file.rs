@@ -135,6 +135,8 @@ struct RawCase {
     #[serde(default)]
     files: BTreeMap<String, Text>,
     #[serde(default)]
+    system: BTreeMap<String, Text>,
+    #[serde(default)]
     texts: BTreeMap<String, Text>,
     #[serde(default)]
     options: Vec<String>,
@@ -145,6 +147,8 @@ struct RawCase {
     commands: BTreeMap<String, RawCommand>,
     log: Option<Log>,
     resolution: Option<Resolution>,
+    #[serde(default)]
+    shell: bool,
     bound: Option<usize>,
     timeline: Spanned<String>,
 }
@@ -199,6 +203,7 @@ fn expand(raw: &RawCase, row: &BTreeMap<String, String>, origin: Origin) -> Resu
     }
     let kind = kind(raw, &mut fill)?;
     let files = texts(&raw.files, &mut fill)?;
+    let system = system(&raw.system, &mut fill)?;
     let mut texts = texts(&raw.texts, &mut fill)?;
     for (name, bytes) in &files {
         texts.entry(name.clone()).or_insert_with(|| bytes.clone());
@@ -220,6 +225,7 @@ fn expand(raw: &RawCase, row: &BTreeMap<String, String>, origin: Origin) -> Resu
         about,
         kind,
         files,
+        system,
         texts,
         link: raw.link,
         locals: locals.iter().map(|text| timeline::prefixed(text)).collect::<Result<_, _>>()?,
@@ -230,6 +236,7 @@ fn expand(raw: &RawCase, row: &BTreeMap<String, String>, origin: Origin) -> Resu
             .collect::<Result<_, String>>()?,
         whole_log: raw.log.is_some(),
         nano: raw.resolution.is_some(),
+        shell: raw.shell,
         bound: raw.bound,
         timeline,
         timeline_text,
@@ -255,6 +262,15 @@ fn kind(raw: &RawCase, fill: &mut Filler<'_>) -> Result<Kind, Problem> {
 
 fn texts(raw: &BTreeMap<String, Text>, fill: &mut Filler<'_>) -> Result<BTreeMap<String, Vec<u8>>, String> {
     raw.iter().map(|(name, text)| Ok((name.clone(), text.bytes(&mut |text| fill.text(text))?))).collect()
+}
+
+/// Files of the system: their texts are not the case's, so names in them stand for addresses as in a configuration.
+fn system(raw: &BTreeMap<String, Text>, fill: &mut Filler<'_>) -> Result<BTreeMap<String, Vec<u8>>, String> {
+    if let Some(path) = raw.keys().find(|path| !path.starts_with('/')) {
+        return Err(format!("`{path}` is no file of the system: an absolute path is expected"));
+    }
+    let bytes = |text: &Text, fill: &mut Filler<'_>| text.bytes(&mut |text| Ok(names::resolve(&fill.text(text)?)));
+    raw.iter().map(|(path, text)| Ok((path.clone(), bytes(text, fill)?))).collect()
 }
 
 /// Whether everything that the timeline names is there: a name that is not would let a case expect nothing.

@@ -6,7 +6,10 @@ mod text;
 
 use std::{collections::BTreeMap, net::IpAddr, path::PathBuf};
 
-pub use self::file::{CaseError, load, read};
+pub use self::{
+    file::{CaseError, load, read},
+    needs::is_of_process,
+};
 use crate::{time::Nanos, timeline::Timeline};
 
 /// The configuration's name among a case's files.
@@ -30,6 +33,8 @@ pub struct Case {
     pub kind: Kind,
     /// Files beside the configuration, as they are at first.
     pub files: BTreeMap<String, Vec<u8>>,
+    /// Files elsewhere in the system as the daemon or client finds them, by their absolute paths.
+    pub system: BTreeMap<String, Vec<u8>>,
     /// Texts that files may become, or are expected to have become.
     pub texts: BTreeMap<String, Vec<u8>>,
     /// The link type of the packets.
@@ -42,6 +47,8 @@ pub struct Case {
     pub whole_log: bool,
     /// Whether stamps are written in nanoseconds.
     pub nano: bool,
+    /// Whether its commands are more than a program and its arguments.
+    pub shell: bool,
     /// The bound on half-finished knocks.
     pub bound: Option<usize>,
     /// What happens, and what is expected.

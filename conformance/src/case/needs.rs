@@ -42,6 +42,12 @@ impl Case {
         if self.nano {
             needs.insert(Ability::Stamps);
         }
+        if self.shell {
+            needs.insert(Ability::Shell);
+        }
+        if !self.system.is_empty() {
+            needs.insert(Ability::System);
+        }
         if self.bound.is_some() {
             needs.insert(Ability::Bound);
         }
@@ -72,10 +78,11 @@ fn of_event(event: &Event) -> Vec<Ability> {
             }
             needs
         }
-        Event::Signal(super::super::timeline::Signal::Hup) => vec![Ability::Signals, Ability::Reload],
+        Event::Signal(crate::timeline::Signal::Hup) => vec![Ability::Signals, Ability::Reload],
         Event::Signal(_) => vec![Ability::Signals],
         Event::Put { .. } | Event::Remove { .. } => vec![Ability::Files],
-        Event::Restart | Event::Kill => vec![Ability::Restart],
+        Event::Restart => vec![Ability::Restart],
+        Event::Kill => vec![Ability::Restart, Ability::Process],
         Event::Second => vec![Ability::Process],
         Event::Address { .. } => vec![Ability::Addresses],
         Event::Link(_) => vec![Ability::Interfaces],
@@ -83,10 +90,35 @@ fn of_event(event: &Event) -> Vec<Ability> {
     }
 }
 
-fn of_expectation(expect: &Expect) -> Option<Ability> {
+/// Whether only a whole process can do this: what a daemon logs of its own start, end and reload, what it writes beside
+/// the case's files.
+#[must_use]
+pub fn is_of_process(expect: &Expect) -> bool {
+    const OF_PROCESS: [&str; 3] = ["starting up", "shutting down", "re-reading config file"];
     match expect {
-        Expect::Run(_) | Expect::Never(Stream::Run, _) => Some(Ability::Commands),
+        Expect::Log(pattern) => OF_PROCESS.iter().any(|words| pattern.to_string().contains(words)),
+        Expect::Never(Stream::Log, pattern) => OF_PROCESS.iter().any(|words| pattern.to_string().contains(words)),
+        Expect::File { name, .. } => name.ends_with(".pid") || name.ends_with(".log"),
+        Expect::Run(_)
+        | Expect::MayRun(_)
+        | Expect::Syslog(_)
+        | Expect::Says(_)
+        | Expect::Exit(_)
+        | Expect::SecondExit(_)
+        | Expect::Never(Stream::Run | Stream::Syslog | Stream::Says, _)
+        | Expect::Sent(_)
+        | Expect::Pause(_) => false,
+    }
+}
+
+fn of_expectation(expect: &Expect) -> Option<Ability> {
+    if is_of_process(expect) {
+        return Some(Ability::Process);
+    }
+    match expect {
+        Expect::Run(_) | Expect::MayRun(_) | Expect::Never(Stream::Run, _) => Some(Ability::Commands),
         Expect::Log(_) | Expect::Never(Stream::Log, _) => Some(Ability::Log),
+        Expect::Syslog(_) | Expect::Never(Stream::Syslog, _) => Some(Ability::Syslog),
         Expect::File { .. } => Some(Ability::Files),
         Expect::Says(_) | Expect::Never(Stream::Says, _) | Expect::SecondExit(_) => Some(Ability::Process),
         Expect::Exit(_) | Expect::Sent(_) | Expect::Pause(_) => None,

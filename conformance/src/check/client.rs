@@ -16,9 +16,13 @@ pub(super) fn sent(case: &Case, transcript: &Transcript, precision: Precision) -
     }
     let mut seen = transcript.seen.iter().filter_map(|seen| match &seen.what {
         Sight::Sent(packet) => Some((seen.at, packet.as_str())),
-        Sight::Run(_) | Sight::Log(_) | Sight::Says(_) | Sight::File { .. } | Sight::Exit(_) | Sight::SecondExit(_) => {
-            None
-        }
+        Sight::Run(_)
+        | Sight::Log(_)
+        | Sight::Syslog(_)
+        | Sight::Says(_)
+        | Sight::File { .. }
+        | Sight::Exit(_)
+        | Sight::SecondExit(_) => None,
     });
     let mut problems = Vec::new();
     let mut previous: Option<Nanos> = None;
@@ -49,7 +53,15 @@ pub(super) fn sent(case: &Case, transcript: &Transcript, precision: Precision) -
                     }
                 }
             },
-            _ => continue,
+            Expect::Run(_)
+            | Expect::Log(_)
+            | Expect::MayRun(_)
+            | Expect::Syslog(_)
+            | Expect::Says(_)
+            | Expect::File { .. }
+            | Expect::Exit(_)
+            | Expect::SecondExit(_)
+            | Expect::Never(..) => continue,
         };
         problems.push(Problem { kind, at, line: Some(line), what: format!("sent {what}"), instead });
     }

@@ -10,10 +10,13 @@ use crate::{
     transcript::{Sight, Transcript},
 };
 
+/// The looks at a file: when, and what was there.
+type Looks<'a> = Vec<(Nanos, Option<&'a [u8]>)>;
+
 /// Each of the case's lines about a file against the look at it, and at the end those that no line names against what
 /// they were, or what the case made of them.
 pub(super) fn files(case: &Case, transcript: &Transcript) -> Vec<Problem> {
-    let mut looks: BTreeMap<&str, Vec<(Nanos, Option<&[u8]>)>> = BTreeMap::new();
+    let mut looks: BTreeMap<&str, Looks<'_>> = BTreeMap::new();
     for seen in &transcript.seen {
         if let Sight::File { name, bytes } = &seen.what {
             looks.entry(name).or_default().push((seen.at, bytes.as_deref()));

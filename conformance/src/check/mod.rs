@@ -17,6 +17,7 @@ pub fn judge(case: &Case, transcript: &Transcript, precision: Precision) -> Vec<
     let mut problems = Vec::new();
     problems.extend(streams::timed(case, transcript, precision, Stream::Run));
     problems.extend(streams::timed(case, transcript, precision, Stream::Log));
+    problems.extend(streams::timed(case, transcript, precision, Stream::Syslog));
     problems.extend(streams::said(case, transcript));
     problems.extend(streams::ends(case, transcript, precision));
     problems.extend(streams::forbidden(case, transcript));

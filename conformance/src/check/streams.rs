@@ -2,7 +2,7 @@
 
 use super::{Kind, Problem};
 use crate::{
-    case::Case,
+    case::{Case, Kind as CaseKind},
     pattern::Pattern,
     subject::Precision,
     time::Nanos,
@@ -87,10 +87,14 @@ pub(super) fn timed(case: &Case, transcript: &Transcript, precision: Precision, 
 /// Whether an unexpected sight fails the case.
 fn matters(case: &Case, stream: Stream, text: &str) -> bool {
     match stream {
-        Stream::Run => true,
+        Stream::Run => !case.timeline.expectations().any(|(_, _, expect)| may_run(expect, text)),
         Stream::Log => case.whole_log && WORDS.iter().any(|words| text.contains(words)),
-        Stream::Says => false,
+        Stream::Syslog | Stream::Says => false,
     }
+}
+
+fn may_run(expect: &Expect, text: &str) -> bool {
+    matches!(expect, Expect::MayRun(pattern) if pattern.fits(text))
 }
 
 /// Expectations that were met in another order than theirs. In real time things that are expected at the same moment
@@ -154,6 +158,8 @@ pub(super) fn ends(case: &Case, transcript: &Transcript, precision: Precision) -
                 Some((_, ended)) if !is(status, ended) => {
                     problems.push(problem(Kind::Differs, Some(format!("the status was {ended}"))));
                 }
+                // How long a client takes is its own business.
+                Some(_) if matches!(case.kind, CaseKind::Client { .. }) => {}
                 Some((when, _)) if when < at.before(precision.early) => {
                     problems.push(problem(Kind::Early, Some(format!("it came at {when}"))));
                 }
@@ -190,6 +196,7 @@ fn expected(case: &Case, stream: Stream) -> Vec<Expected<'_>> {
     let of_stream = expectations.filter_map(|(at, line, expect)| match (expect, stream) {
         (Expect::Run(pattern), Stream::Run)
         | (Expect::Log(pattern), Stream::Log)
+        | (Expect::Syslog(pattern), Stream::Syslog)
         | (Expect::Says(pattern), Stream::Says) => Some(Expected { at, line, pattern }),
         _ => None,
     });
@@ -198,9 +205,10 @@ fn expected(case: &Case, stream: Stream) -> Vec<Expected<'_>> {
 
 fn of(transcript: &Transcript, stream: Stream) -> impl Iterator<Item = (Nanos, &str)> {
     transcript.seen.iter().filter_map(move |seen| match (&seen.what, stream) {
-        (Sight::Run(text), Stream::Run) | (Sight::Log(text), Stream::Log) | (Sight::Says(text), Stream::Says) => {
-            Some((seen.at, text.as_str()))
-        }
+        (Sight::Run(text), Stream::Run)
+        | (Sight::Log(text), Stream::Log)
+        | (Sight::Syslog(text), Stream::Syslog)
+        | (Sight::Says(text), Stream::Says) => Some((seen.at, text.as_str())),
         _ => None,
     })
 }
@@ -209,6 +217,7 @@ fn name(stream: Stream) -> &'static str {
     match stream {
         Stream::Run => "run",
         Stream::Log => "log",
+        Stream::Syslog => "syslog",
         Stream::Says => "says",
     }
 }

@@ -22,7 +22,7 @@ fn v4(source: Ipv4Addr, destination: Ipv4Addr, protocol: u8, payload: &[u8], sha
     let words = 5 + shape.options.len() / 4;
     let length = 4 * words + payload.len();
     let (offset, more) = shape.fragment.unwrap_or((0, false));
-    let fragment = offset / 8 | if more { 0x2000 } else { 0 };
+    let fragment = (offset / 8) | if more { 0x2000 } else { 0 };
     let mut header = vec![0x40 | shape.ihl.unwrap_or(low_byte(words)), 0];
     header.extend(shape.total.unwrap_or(low_word(length)).to_be_bytes());
     header.extend([0x12, 0x34]);

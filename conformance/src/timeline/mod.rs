@@ -109,6 +109,10 @@ pub enum Expect {
     Run(Pattern),
     /// It logs a line.
     Log(Pattern),
+    /// It may run a command like this, any number of times.
+    MayRun(Pattern),
+    /// It sends a datagram to syslog.
+    Syslog(Pattern),
     /// It says a line on standard output or standard error, at any time.
     Says(Pattern),
     /// A file is like this.
@@ -159,6 +163,8 @@ pub enum Stream {
     Run,
     /// Lines of the log.
     Log,
+    /// Datagrams to syslog.
+    Syslog,
     /// Lines on standard output and standard error.
     Says,
 }

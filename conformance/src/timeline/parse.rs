@@ -70,18 +70,27 @@ impl Reader {
         let (word, text) = split_word(rest);
         let mut words: Words<'_> = text.split_whitespace().peekable();
         match word {
-            "run" => return self.expect_text(text, |pattern| Expect::Run(pattern)),
-            "log" => return self.expect_text(text, |pattern| Expect::Log(pattern)),
-            "says" => return self.expect_text(text, |pattern| Expect::Says(pattern)),
+            "run" => return self.expect_text(text, Expect::Run),
+            "log" => return self.expect_text(text, Expect::Log),
+            "syslog" => return self.expect_text(text, Expect::Syslog),
+            "says" => return self.expect_text(text, Expect::Says),
+            "may" => {
+                let (stream, text) = split_word(text);
+                if stream != "run" {
+                    return Err(format!("`may {stream}` is unknown: `may run` is"));
+                }
+                return self.expect_text(text, Expect::MayRun);
+            }
             "never" => {
                 let (stream, text) = split_word(text);
                 let stream = match stream {
                     "run" => Stream::Run,
                     "log" => Stream::Log,
+                    "syslog" => Stream::Syslog,
                     "says" => Stream::Says,
                     other => {
                         return Err(format!(
-                            "`never {other}` is unknown: `never run`, `never log` and `never says` are"
+                            "`never {other}` is unknown: `never run`, `never log`, `never syslog` and `never says` are"
                         ));
                     }
                 };
@@ -230,7 +239,6 @@ impl Reader {
 
     fn hit(&mut self, source: IpAddr, port: u16, hits: &Hits, tail: &Tail) {
         // Ports that no client would be given twice in one case, and numbers that tell packets apart.
-        #[expect(clippy::cast_possible_truncation, reason = "the remainder is below 2^16")]
         let from = tail.from.unwrap_or(20_000 + (self.packets % 40_000) as u16);
         let sequence = tail.sequence.unwrap_or(0x1000_0000 + self.packets);
         let data = tail.data;

@@ -18,16 +18,16 @@ use nix::{
     unistd::{Pid, read},
 };
 
-use super::{logs::Lines, programs};
+use super::{logs::Lines, plan::inside, programs};
 
 /// Who ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
-    /// The daemon or client that is judged, or the process from which the daemon went into the background.
+    /// The daemon or client that is judged, as it was started.
     Judged,
     /// The second daemon.
     Second,
-    /// Anybody else: a command, a companion.
+    /// Anybody else: a daemon in the background, a command, a companion.
     Other,
 }
 
@@ -35,7 +35,10 @@ pub(super) enum Role {
 pub(super) struct Processes {
     program: PathBuf,
     arguments: Vec<String>,
+    pid_files: Vec<PathBuf>,
     judged: Option<Pid>,
+    /// Whether it is in the background: another process than the one that was started.
+    is_in_background: bool,
     second: Option<Pid>,
     outputs: Vec<(OwnedFd, Lines)>,
     ends: SignalFd,
@@ -44,7 +47,7 @@ pub(super) struct Processes {
 
 impl Processes {
     /// Nobody yet.
-    pub(super) fn new(program: &Path, arguments: &[String]) -> io::Result<Self> {
+    pub(super) fn new(program: &Path, arguments: &[String], pid_files: &[String]) -> io::Result<Self> {
         let mut mask = SigSet::empty();
         mask.add(Signal::SIGCHLD);
         mask.thread_block()?;
@@ -52,7 +55,9 @@ impl Processes {
         Ok(Self {
             program: program.to_owned(),
             arguments: arguments.to_vec(),
+            pid_files: pid_files.iter().map(|name| inside(name)).collect(),
             judged: None,
+            is_in_background: false,
             second: None,
             outputs: Vec::new(),
             ends,
@@ -79,7 +84,7 @@ impl Processes {
         // A process number is far below 2^31.
         let pid = Pid::from_raw(i32::try_from(child.id()).map_err(io::Error::other)?);
         match role {
-            Role::Judged => self.judged = Some(pid),
+            Role::Judged => (self.judged, self.is_in_background) = (Some(pid), false),
             Role::Second | Role::Other => self.second = Some(pid),
         }
         Ok(())
@@ -90,9 +95,10 @@ impl Processes {
         self.judged.is_some()
     }
 
-    /// Sends it a signal; to nobody, if it is gone.
+    /// Sends it a signal; to nobody, if it is gone. A daemon in the background is the process of its pid file.
     pub(super) fn signal(&self, signal: Signal) -> io::Result<()> {
-        match self.judged.map(|pid| kill(pid, signal)) {
+        let pid = if self.is_in_background { self.of_pid_file() } else { self.judged };
+        match pid.map(|pid| kill(pid, signal)) {
             None | Some(Ok(()) | Err(Errno::ESRCH)) => Ok(()),
             Some(Err(error)) => Err(error.into()),
         }
@@ -134,8 +140,12 @@ impl Processes {
                 Ok(_) => continue,
                 Err(error) => return Err(error.into()),
             };
-            let role = if self.judged == Some(pid) {
+            let role = if self.judged == Some(pid) && self.is_in_background {
+                self.judged = None;
+                Role::Other
+            } else if self.judged == Some(pid) {
                 self.judged = self.successor()?;
+                self.is_in_background = self.judged.is_some();
                 Role::Judged
             } else if self.second == Some(pid) {
                 self.second = None;
@@ -145,6 +155,12 @@ impl Processes {
             };
             ended.push((role, status));
         }
+    }
+
+    fn of_pid_file(&self) -> Option<Pid> {
+        let texts = self.pid_files.iter().filter_map(|file| fs::read_to_string(file).ok());
+        // 0 and -1 would be everybody.
+        texts.filter_map(|text| text.trim().parse().ok()).find(|number| *number > 1).map(Pid::from_raw)
     }
 
     /// The daemon that went into the background: an orphan, so a child of this process, that runs the same program.

@@ -62,7 +62,7 @@ fn outer(arguments: &[String], seconds: &str) -> io::Result<ExitCode> {
 fn inner(directory: PathBuf, phase: &str) -> io::Result<ExitCode> {
     let phase = Duration::from_millis(phase.parse().map_err(io::Error::other)?);
     let plan = read(&directory)?;
-    let world = furnish(&directory, &plan.locals, !plan.is_client)?;
+    let world = furnish(&directory, &plan)?;
     let seen = play(&plan, world, directory, phase)?;
     let sights = seen.sights.into_iter().map(|(at, sight)| (at.0, sight)).collect();
     Ok(tell(&Told::Seen { sights, glances: seen.glances }))

@@ -20,6 +20,8 @@ pub(super) const HARDWARE: Hardware = frame::NOBODY;
 pub(super) const CASE: &str = "case";
 /// Where the texts are that files may become.
 pub(super) const TEXTS: &str = "texts";
+/// Where the texts of the system's files are.
+pub(super) const SYSTEM: &str = "system";
 /// Where the looks at files are kept.
 pub(super) const LOOKS: &str = "looks";
 /// The plan itself.
@@ -42,6 +44,11 @@ pub(super) struct Plan {
     pub(super) ready_line: Option<String>,
     /// What it logs and how.
     pub(super) log_files: Vec<String>,
+    /// Where a daemon in the background may write its process number.
+    pub(super) pid_files: Vec<String>,
+    /// Files of the system that the case has its own of, by their paths; their texts are in the runner's directory, by
+    /// their places in this list.
+    pub(super) system: Vec<String>,
     pub(super) log: Readings,
     /// The programs that its commands may call.
     pub(super) programs: Vec<Program>,
@@ -157,9 +164,9 @@ impl Plan {
                 (adapter.arguments(config, options), false, probes)
             }
         };
-        let log_files = match &case.kind {
-            Kind::Daemon { config, .. } => adapter.log_files(config, &arguments),
-            Kind::Client { .. } => Vec::new(),
+        let (log_files, pid_files) = match &case.kind {
+            Kind::Daemon { config, .. } => (adapter.log_files(config, &arguments), adapter.pid_files(config, &arguments)),
+            Kind::Client { .. } => (Vec::new(), Vec::new()),
         };
         let log = adapter.log.as_ref().filter(|_| !is_client);
         let reading = |of: fn(&crate::adapter::Log) -> &Option<Line>| log.and_then(|log| of(log).clone());
@@ -172,6 +179,8 @@ impl Plan {
             packet_socket: adapter.ready.packet_socket && !is_client,
             ready_line: adapter.ready.line.clone(),
             log_files,
+            pid_files,
+            system: case.system.keys().cloned().collect(),
             log: Readings {
                 file: reading(|log| &log.file),
                 syslog: reading(|log| &log.syslog),
@@ -198,7 +207,7 @@ impl Plan {
 
 /// Writes the case's files as they are at first, and every text that they may become.
 fn lay_out(case: &Case, directory: &Path) -> io::Result<()> {
-    for inner in [CASE, TEXTS, LOOKS] {
+    for inner in [CASE, TEXTS, SYSTEM, LOOKS] {
         fs::create_dir(directory.join(inner))?;
     }
     for (name, bytes) in &case.files {
@@ -206,6 +215,9 @@ fn lay_out(case: &Case, directory: &Path) -> io::Result<()> {
     }
     for (name, bytes) in &case.texts {
         write(&directory.join(TEXTS), name, bytes)?;
+    }
+    for (place, bytes) in case.system.values().enumerate() {
+        write(&directory.join(SYSTEM), &place.to_string(), bytes)?;
     }
     if let Kind::Daemon { config, .. } = &case.kind {
         write(&directory.join(CASE), CONFIG, config)?;

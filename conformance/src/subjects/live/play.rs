@@ -96,7 +96,7 @@ impl<'a> Play<'a> {
         }
         Ok(Self {
             plan,
-            processes: Processes::new(&plan.program, &plan.arguments)?,
+            processes: Processes::new(&plan.program, &plan.arguments, &plan.pid_files)?,
             reports: Reports::new(&plan.programs)?,
             files: plan.log_files.iter().map(|name| Growing::new(name)).collect(),
             syslog: Syslog::new()?,
@@ -270,8 +270,10 @@ impl<'a> Play<'a> {
         for file in &mut self.files {
             logged.extend(file.read()?.into_iter().filter_map(|line| read(self.plan.log.file.as_ref()?.message(&line))));
         }
-        let messages = self.syslog.read()?;
-        logged.extend(messages.into_iter().filter_map(|text| read(self.plan.log.syslog.as_ref()?.message(&text))));
+        for text in self.syslog.read()? {
+            logged.extend(self.plan.log.syslog.as_ref().and_then(|reading| read(reading.message(&text))));
+            self.see(Sight::Syslog(text));
+        }
         let ended = self.processes.ended()?;
         for line in self.processes.said()? {
             match self.plan.log.output.as_ref().and_then(|reading| reading.message(&line)) {

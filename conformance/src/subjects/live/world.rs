@@ -19,7 +19,7 @@ use nix::{
 
 use super::{
     netlink::{End, Netlink},
-    plan::{CASE, HARDWARE},
+    plan::{CASE, HARDWARE, Plan, SYSTEM},
     wire::Wire,
 };
 use crate::case::DIRECTORY;
@@ -64,15 +64,16 @@ pub(super) fn enter(again: &mut Command) -> io::Result<ExitStatus> {
 }
 
 /// Makes the root, and the two hosts, of the namespaces that [`enter`] made. `directory` is the runner's.
-pub(super) fn furnish(directory: &Path, locals: &[(IpAddr, u8)], has_addresses: bool) -> io::Result<World> {
+pub(super) fn furnish(directory: &Path, plan: &Plan) -> io::Result<World> {
     set_pdeathsig(Signal::SIGKILL)?;
     let client_namespace = namespace()?;
     let client = Netlink::open()?;
     unshare(CloneFlags::CLONE_NEWNET)?;
     let server_namespace = namespace()?;
     let server = Netlink::open()?;
-    make_root(directory).map_err(|error| io::Error::other(format!("no root could be made: {error}")))?;
-    let locals = if has_addresses { locals.to_vec() } else { Vec::new() };
+    make_root(directory, &plan.system).map_err(|error| io::Error::other(format!("no root could be made: {error}")))?;
+    // Nobody answers a client.
+    let locals = if plan.is_client { Vec::new() } else { plan.locals.clone() };
     let wire = connect(&server, &client, &server_namespace, &client_namespace, &locals)?;
     server.set_up("lo", true)?;
     Ok(World { server, client, server_namespace, client_namespace, wire, locals })
@@ -160,7 +161,7 @@ fn namespace() -> io::Result<File> {
 
 /// A root like the host's, but with nobody else's processes, devices or sockets, an empty `/run`, and the case's
 /// directory as `/case`.
-fn make_root(directory: &Path) -> io::Result<()> {
+fn make_root(directory: &Path, system: &[String]) -> io::Result<()> {
     let none = None::<&Path>;
     mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)?;
     let root = directory.join("root");
@@ -186,6 +187,9 @@ fn make_root(directory: &Path) -> io::Result<()> {
         fs::create_dir(root.join(name))?;
         file_system("tmpfs", &root.join(name), options)?;
     }
+    for (name, leads) in [("fd", "/proc/self/fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2")] {
+        symlink(leads, root.join("dev").join(name))?;
+    }
     for device in ["null", "zero", "full", "random", "urandom"] {
         let place = root.join("dev").join(device);
         File::create(&place)?;
@@ -199,8 +203,27 @@ fn make_root(directory: &Path) -> io::Result<()> {
             bind(Path::new(path), &place)?;
         }
     }
+    for (place, path) in system.iter().enumerate() {
+        replace(&root, path, &directory.join(SYSTEM).join(place.to_string()))?;
+    }
     chroot(&root)?;
     std::env::set_current_dir(DIRECTORY)
+}
+
+/// Puts the file `text` in the place of the file at `path` of the new root.
+fn replace(root: &Path, path: &str, text: &Path) -> io::Result<()> {
+    let path = Path::new(path);
+    let mut place = root.join(path.strip_prefix("/").map_err(io::Error::other)?);
+    // A link is followed inside the new root: /etc/resolv.conf often leads to /run, which is empty.
+    if place.is_symlink() {
+        let leads = path.parent().unwrap_or(path).join(fs::read_link(&place)?);
+        place = root.join(leads.strip_prefix("/").map_err(io::Error::other)?);
+        if place.starts_with(root.join("run")) {
+            fs::create_dir_all(place.parent().unwrap_or(root))?;
+            File::create(&place)?;
+        }
+    }
+    bind(text, &place).map_err(|error| io::Error::other(format!("{} cannot be replaced: {error}", path.display())))
 }
 
 fn copy_tree(from: &Path, to: &Path) -> io::Result<()> {
