@@ -60,8 +60,8 @@ pub enum Ability {
     Client,
     /// It is a daemon, not a client.
     Daemon,
-    /// It claims to obey the case's clauses, and its language can express the case's configuration.
-    Claim,
+    /// The language of its configuration can say what the case's configuration says.
+    Language,
 }
 
 impl Ability {
@@ -93,7 +93,7 @@ impl Ability {
         Self::System,
         Self::Client,
         Self::Daemon,
-        Self::Claim,
+        Self::Language,
     ];
 
     /// Its name in adapter files and reports.
@@ -126,7 +126,7 @@ impl Ability {
             Self::System => "system",
             Self::Client => "client",
             Self::Daemon => "daemon",
-            Self::Claim => "claim",
+            Self::Language => "language",
         }
     }
 }

@@ -10,13 +10,20 @@
 
 pub mod ability;
 pub mod adapter;
+pub mod builtin;
 pub mod capture;
 pub mod case;
 pub mod check;
 pub mod clause;
+pub mod cli;
 pub mod frame;
+pub mod ledger;
 pub mod names;
 pub mod pattern;
+pub mod report;
+pub mod run;
+pub mod select;
+pub mod status;
 pub mod subject;
 pub mod subjects;
 pub mod time;

@@ -27,6 +27,9 @@ use crate::{
 /// The adapter for daemons with knockd's command line.
 const KNOCKD: &str = include_str!("../../adapters/knockd.toml");
 
+/// The adapters that need no file, by their names.
+const BUILT_IN: [(&str, &str); 1] = [("knockd", KNOCKD)];
+
 /// How a daemon is run, told its configuration and read.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -171,6 +174,18 @@ impl Adapter {
         Self::read(KNOCKD, Path::new("knockd.toml")).expect("knockd.toml is well-formed")
     }
 
+    /// A built-in adapter, or the one of a file.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the file first.
+    pub fn named(name: &Path) -> Result<Self, AdapterError> {
+        match BUILT_IN.iter().find(|(known, _)| Path::new(known) == name) {
+            Some((_, text)) => Self::read(text, name),
+            None => Self::load(name),
+        }
+    }
+
     /// Reads an adapter file.
     ///
     /// # Errors
@@ -199,20 +214,20 @@ impl Adapter {
         Ok(adapter)
     }
 
-    /// What keeps the daemon from being judged by a case: abilities that it lacks, clauses that it does not claim, a
-    /// configuration that its language cannot express.
+    /// Whether it claims to obey a clause.
+    #[must_use]
+    pub fn claims(&self, clause: &str) -> bool {
+        self.claims.as_ref().is_none_or(|claims| claims.contains(clause))
+    }
+
+    /// The abilities that keep the daemon from being judged by a case.
     #[must_use]
     pub fn lacks(&self, case: &Case) -> BTreeSet<Ability> {
         let mut lacks: BTreeSet<Ability> = case.needs().intersection(&self.lacks).copied().collect();
-        if let Some(claims) = &self.claims
-            && !case.all_clauses().all(|clause| claims.contains(clause))
-        {
-            lacks.insert(Ability::Claim);
-        }
         if let (Some(configuration), Kind::Daemon { config, .. }) = (&self.configuration, &case.kind)
             && doors(config, &configuration.directives).is_err()
         {
-            lacks.insert(Ability::Claim);
+            lacks.insert(Ability::Language);
         }
         lacks
     }

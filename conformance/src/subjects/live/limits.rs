@@ -1,11 +1,11 @@
 //! How exactly the live subject knows the time, and which cases are finer than that.
 
-use std::{path::Path, thread};
+use std::{num::NonZeroUsize, path::Path, thread};
 
 use super::Live;
 use crate::{
     case::{self, Case, Kind},
-    subject::{Broken, Precision, Subject},
+    subject::{Broken, Precision},
     time::{Nanos, SECOND},
     timeline::{Event, What},
     transcript::Sight,
@@ -19,8 +19,6 @@ const fn millis(count: u64) -> Nanos {
 const FINEST: Precision = Precision { early: millis(30), late: millis(150) };
 /// A machine that is less exact than this cannot judge a daemon.
 pub(super) const COARSEST: Precision = Precision { early: millis(30), late: millis(500) };
-/// For clients, of whom only order and pauses are asked.
-pub(super) const CLIENT: Precision = Precision { early: millis(5), late: millis(500) };
 
 /// How close an event that is no packet may be to a packet before it: a daemon may hold a packet back so long.
 const REACTION: Nanos = millis(60);
@@ -48,11 +46,15 @@ timeline = """
 const KNOCKED: Nanos = millis(100);
 
 /// How exact times are when `jobs` cases are run at once: twice the longest time from a packet to its command.
-pub(super) fn measure(live: &Live, jobs: usize) -> Result<Precision, Broken> {
+pub(super) fn measure(live: &Live, jobs: NonZeroUsize) -> Result<Precision, Broken> {
+    // Of a client only order and pauses are asked.
+    if live.daemon.is_none() {
+        return Ok(FINEST);
+    }
     let cases = case::read(MEASURE, Path::new("measure.toml")).map_err(|error| Broken(error.to_string()))?;
     let [case] = &cases[..] else { return Err(Broken("there is no case to measure with".to_owned())) };
     let seen: Vec<Result<_, Broken>> = thread::scope(|scope| {
-        let runs: Vec<_> = (0..jobs.max(1)).map(|_| scope.spawn(|| live.run(case))).collect();
+        let runs: Vec<_> = (0..jobs.get()).map(|_| scope.spawn(|| live.play(case, COARSEST))).collect();
         let lost = || Err(Broken("a thread that measures was lost".to_owned()));
         runs.into_iter().map(|run| run.join().unwrap_or_else(|_| lost())).collect()
     });

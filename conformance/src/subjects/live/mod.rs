@@ -24,9 +24,13 @@ mod world;
 use std::{
     collections::BTreeSet,
     fs,
+    num::NonZeroUsize,
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{
+        OnceLock,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
 pub use self::inside::{SUBCOMMAND, main};
@@ -37,7 +41,7 @@ use self::{
 use crate::{
     ability::Ability,
     adapter::Adapter,
-    case::{Case, Kind, Link},
+    case::{Case, Kind},
     subject::{Broken, Precision, Subject},
     time::{Nanos, SECOND},
     timeline::Payload,
@@ -50,88 +54,53 @@ const PATIENCE: Nanos = Nanos(20 * SECOND.0);
 /// The shortest frame that an Ethernet interface sends.
 const SHORTEST: usize = 14;
 
-/// A daemon or a client in the real world.
+/// A daemon, a client, or both, in the real world.
 #[derive(Debug)]
 pub struct Live {
     adapter: Adapter,
-    program: PathBuf,
-    is_client: bool,
-    precision: Precision,
+    daemon: Option<PathBuf>,
+    client: Option<PathBuf>,
+    jobs: NonZeroUsize,
+    measured: OnceLock<Result<Precision, Broken>>,
     runs: AtomicU32,
 }
 
 impl Live {
-    /// The daemon that `adapter` describes: the executable `program`, or the one that the adapter names. Runs a small case
-    /// `jobs` times at once to learn whether there can be a world at all, and how exact its times are when so many cases
-    /// are run side by side.
-    ///
-    /// # Errors
-    ///
-    /// There is no such program, or no world can be made.
-    pub fn daemon(adapter: Adapter, program: Option<&Path>, jobs: usize) -> Result<Self, Broken> {
-        let program = find(program.unwrap_or(Path::new(&adapter.program)))?;
-        let mut live = Self { adapter, program, is_client: false, precision: limits::COARSEST, runs: AtomicU32::new(0) };
-        live.precision = limits::measure(&live, jobs)?;
-        Ok(live)
-    }
-
-    /// The client `program`, an executable with knock's command line.
+    /// The daemon that `adapter` describes, as the executable `daemon`; the client `client`, an executable with knock's
+    /// command line. A subject that has only one of them is not judged by the other's cases. `jobs` is how many cases are
+    /// to be run at once: before the first one it measures how exact times are then.
     ///
     /// # Errors
     ///
     /// There is no such program.
-    pub fn client(program: &Path) -> Result<Self, Broken> {
-        let program = find(program)?;
-        let adapter = Adapter { name: "client".to_owned(), ..Adapter::knockd() };
-        Ok(Self { adapter, program, is_client: true, precision: limits::CLIENT, runs: AtomicU32::new(0) })
-    }
-}
-
-impl Subject for Live {
-    fn name(&self) -> &str {
-        &self.adapter.name
+    pub fn new(
+        adapter: Adapter,
+        daemon: Option<&Path>,
+        client: Option<&Path>,
+        jobs: NonZeroUsize,
+    ) -> Result<Self, Broken> {
+        let (daemon, client) = (daemon.map(find).transpose()?, client.map(find).transpose()?);
+        Ok(Self { adapter, daemon, client, jobs, measured: OnceLock::new(), runs: AtomicU32::new(0) })
     }
 
-    fn lacks(&self, case: &Case) -> BTreeSet<Ability> {
-        let needs = case.needs();
-        let mut cannot = vec![
-            Ability::LinkSll,
-            Ability::LinkSll2,
-            Ability::LinkRaw,
-            Ability::LinkNull,
-            Ability::LinkLoop,
-            Ability::Stamps,
-            Ability::Bound,
-            Ability::Clock,
-        ];
-        cannot.push(if self.is_client { Ability::Daemon } else { Ability::Client });
-        let mut lacks: BTreeSet<Ability> = cannot.into_iter().filter(|ability| needs.contains(ability)).collect();
-        if !self.is_client {
-            lacks.extend(self.adapter.lacks(case));
-        }
-        if case.timeline.end > PATIENCE {
-            lacks.insert(Ability::Patience);
-        }
-        if limits::is_finer(case, self.precision) {
-            lacks.insert(Ability::Stamps);
-        }
-        if case.timeline.packets().any(|(_, packet)| is_no_frame(&packet.payload)) {
-            lacks.insert(Ability::Frames);
-        }
-        lacks
+    /// How exact times are, or why there can be no world.
+    fn measured(&self) -> Result<Precision, Broken> {
+        self.measured.get_or_init(|| limits::measure(self, self.jobs)).clone()
     }
 
-    fn precision(&self) -> Precision {
-        self.precision
-    }
-
-    fn run(&self, case: &Case) -> Result<Transcript, Broken> {
+    /// Plays a case in a world of its own.
+    fn play(&self, case: &Case, precision: Precision) -> Result<Transcript, Broken> {
         let broken = |what: &str| {
             let what = what.to_owned();
             move |error: std::io::Error| Broken(format!("{what}: {error}"))
         };
+        let program = match case.kind {
+            Kind::Daemon { .. } => &self.daemon,
+            Kind::Client { .. } => &self.client,
+        };
+        let program = program.as_deref().ok_or_else(|| Broken("there is no program to judge".to_owned()))?;
         let directory = tempfile::tempdir().map_err(broken("no directory for the case"))?;
-        let plan = Plan::new(case, &self.adapter, &self.program, self.precision, directory.path())
+        let plan = Plan::new(case, &self.adapter, program, precision, directory.path())
             .map_err(|Unplannable(why)| Broken(why))?;
         let text = serde_json::to_vec(&plan).map_err(|error| Broken(format!("the plan: {error}")))?;
         fs::write(directory.path().join(PLAN), text).map_err(broken("the plan"))?;
@@ -154,6 +123,52 @@ impl Subject for Live {
                 Err(Broken(format!("the world ended with {}: {}", output.status, said.trim())))
             }
         }
+    }
+}
+
+impl Subject for Live {
+    fn name(&self) -> &str {
+        &self.adapter.name
+    }
+
+    fn claims(&self, clause: &str) -> bool {
+        self.adapter.claims(clause)
+    }
+
+    fn lacks(&self, case: &Case) -> BTreeSet<Ability> {
+        let needs = case.needs();
+        let mut cannot = vec![
+            Ability::LinkSll,
+            Ability::LinkSll2,
+            Ability::LinkRaw,
+            Ability::LinkNull,
+            Ability::LinkLoop,
+            Ability::Stamps,
+            Ability::Bound,
+            Ability::Clock,
+        ];
+        cannot.extend(self.daemon.is_none().then_some(Ability::Daemon));
+        cannot.extend(self.client.is_none().then_some(Ability::Client));
+        let mut lacks: BTreeSet<Ability> = cannot.into_iter().filter(|ability| needs.contains(ability)).collect();
+        lacks.extend(self.adapter.lacks(case));
+        if case.timeline.end > PATIENCE {
+            lacks.insert(Ability::Patience);
+        }
+        if limits::is_finer(case, self.precision()) {
+            lacks.insert(Ability::Stamps);
+        }
+        if case.timeline.packets().any(|(_, packet)| is_no_frame(&packet.payload)) {
+            lacks.insert(Ability::Frames);
+        }
+        lacks
+    }
+
+    fn precision(&self) -> Precision {
+        self.measured().unwrap_or(limits::COARSEST)
+    }
+
+    fn run(&self, case: &Case) -> Result<Transcript, Broken> {
+        self.play(case, self.measured()?)
     }
 }
 

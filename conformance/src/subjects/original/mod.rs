@@ -81,6 +81,7 @@ impl Subject for Original {
         let has_second = case.timeline.events().any(|(_, event)| matches!(event, Event::Second));
         lacks.retain(|ability| match ability {
             Ability::Client | Ability::Interfaces | Ability::Addresses | Ability::Clock | Ability::Bound => true,
+            Ability::Shell | Ability::Syslog | Ability::System => true,
             // Whoever detaches is nobody's child, and its end cannot be seen.
             Ability::Process => detaches || has_second,
             Ability::Log
@@ -99,7 +100,8 @@ impl Subject for Original {
             | Ability::Vlan
             | Ability::Stamps
             | Ability::Patience
-            | Ability::Daemon => false,
+            | Ability::Daemon
+            | Ability::Language => false,
         });
         lacks
     }
