@@ -18,6 +18,7 @@ pub mod clause;
 pub mod cli;
 pub mod frame;
 pub mod ledger;
+pub mod model;
 pub mod names;
 pub mod pattern;
 pub mod report;
