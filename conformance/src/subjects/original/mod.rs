@@ -100,7 +100,8 @@ impl Subject for Original {
             | Ability::Vlan
             | Ability::Stamps
             | Ability::Patience
-            | Ability::Daemon => false,
+            | Ability::Daemon
+            | Ability::Language => false,
         });
         lacks
     }
