@@ -123,8 +123,6 @@ fn index(name: &str) -> io::Result<u32> {
 
 fn described(end: &End<'_>) -> LinkMessage {
     let mut link = LinkMessage::default();
-    link.header.flags = LinkFlags::Up;
-    link.header.change_mask = LinkFlags::Up;
     link.attributes = vec![
         LinkAttribute::IfName(end.name.to_owned()),
         LinkAttribute::Address(end.hardware.to_vec()),

@@ -137,6 +137,7 @@ fn connect(
     let here = End { name: SERVER, hardware: HARDWARE.to };
     let far = End { name: CLIENT, hardware: HARDWARE.from };
     server.add_pair(&here, &far, client_namespace)?;
+    server.set_up(SERVER, true)?;
     for &address in locals {
         server.address(SERVER, address, true)?;
     }
