@@ -16,7 +16,7 @@ const fn millis(count: u64) -> Nanos {
 }
 
 /// No machine is trusted to be more exact than this: a moment of load is not a deviation.
-const FINEST: Precision = Precision { early: millis(30), late: millis(150) };
+const FINEST: Precision = Precision { early: millis(30), late: millis(200) };
 /// A machine that is less exact than this cannot judge a daemon.
 pub(super) const COARSEST: Precision = Precision { early: millis(30), late: millis(500) };
 
