@@ -15,33 +15,33 @@ use knock_conformance::{
 };
 
 /// What it does with a case.
-pub type Does = dyn Fn(&Case) -> Result<Transcript, Broken> + Sync;
+pub(crate) type Does = dyn Fn(&Case) -> Result<Transcript, Broken> + Sync;
 
 /// The subject.
-pub struct Fake {
-    pub lacks: Vec<Ability>,
-    pub disclaims: Vec<&'static str>,
-    pub precision: Precision,
-    pub does: Box<Does>,
+pub(crate) struct Fake {
+    pub(crate) lacks: Vec<Ability>,
+    pub(crate) disclaims: Vec<&'static str>,
+    pub(crate) precision: Precision,
+    pub(crate) does: Box<Does>,
 }
 
 impl Fake {
     /// Does exactly as every case expects.
-    pub fn obedient() -> Self {
+    pub(crate) fn obedient() -> Self {
         Self::that(|case| Ok(obey(case)))
     }
 
     /// Does nothing at all.
-    pub fn idle() -> Self {
+    pub(crate) fn idle() -> Self {
         Self::that(|_| Ok(Transcript::default()))
     }
 
-    pub fn that(does: impl Fn(&Case) -> Result<Transcript, Broken> + Sync + 'static) -> Self {
+    pub(crate) fn that(does: impl Fn(&Case) -> Result<Transcript, Broken> + Sync + 'static) -> Self {
         Self { lacks: Vec::new(), disclaims: Vec::new(), precision: Precision::EXACT, does: Box::new(does) }
     }
 
     /// Judges it by these cases as the command line does.
-    pub fn judged(&self, cases: &[Case], ledger: &str) -> Report {
+    pub(crate) fn judged(&self, cases: &[Case], ledger: &str) -> Report {
         let ledger = Ledger::read(ledger).expect("a ledger");
         let judged = run::run(cases, self, 3.try_into().expect("not 0"), &|_| {});
         let judge = Judge { implementation: "fake", subject: "scripted", precision: self.precision };
@@ -73,7 +73,7 @@ impl Subject for Fake {
 }
 
 /// A case with this timeline, and these further keys.
-pub fn case(keys: &str, timeline: &str) -> Case {
+pub(crate) fn case(keys: &str, timeline: &str) -> Case {
     let text = format!(
         "[[case]]\nid = \"mine\"\nclauses = [\"SEQ-1\"]\nabout = \"A case.\"\n{keys}\ntimeline = \"\"\"\n{timeline}\n\"\"\"\n"
     );
@@ -83,18 +83,18 @@ pub fn case(keys: &str, timeline: &str) -> Case {
 }
 
 /// A case of a daemon with one door.
-pub fn daemon(timeline: &str) -> Case {
+pub(crate) fn daemon(timeline: &str) -> Case {
     case("config = \"[ssh]\\nsequence = 7000\\ncommand = open %IP%\"", timeline)
 }
 
 /// Cases of these ids, each of which expects that a door opens.
-pub fn doors(ids: &[&str]) -> Vec<Case> {
+pub(crate) fn doors(ids: &[&str]) -> Vec<Case> {
     let named = |id: &&str| Case { id: (*id).to_owned(), ..daemon("0 alice > tcp 7000 syn\nrun open alice") };
     ids.iter().map(named).collect()
 }
 
 /// Exactly what a case expects.
-pub fn obey(case: &Case) -> Transcript {
+pub(crate) fn obey(case: &Case) -> Transcript {
     let mut transcript = Transcript::default();
     let mut waited = Nanos(0);
     let first = |name: &str| match (&case.kind, case.files.get(name)) {

@@ -1,7 +1,5 @@
 //! The ways in which other suites pass although nothing holds, and that this one does not.
 
-mod fake;
-
 use std::{
     path::Path,
     sync::{
@@ -10,7 +8,7 @@ use std::{
     },
 };
 
-use fake::{Fake, daemon, doors, obey};
+use crate::fake::{Fake, daemon, doors, obey};
 use knock_conformance::{
     ability::Ability,
     builtin,
@@ -68,7 +66,7 @@ fn a_missing_fixture_is_an_error() {
 #[test]
 fn a_file_that_nobody_looked_at_is_a_failure() {
     let keys = "config = \"\"\nfiles = { codes = \" 1,2\\n\" }";
-    let case = fake::case(keys, "0 alice > tcp 1 syn\nnever run *");
+    let case = crate::fake::case(keys, "0 alice > tcp 1 syn\nnever run *");
     let report = Fake::idle().judged(&[case], "");
     assert_eq!(report.verdict(), Status::Failed);
 }

@@ -1,14 +1,12 @@
 //! Every rule of the exit status, on the report and on the program itself.
 
-mod fake;
-
 use std::{
     fs,
     path::PathBuf,
     process::{Command, Output},
 };
 
-use fake::{Fake, doors};
+use crate::fake::{Fake, doors};
 use knock_conformance::{status::Status, subject::Broken, transcript::Transcript};
 
 const KNOWN: &str = "[[deviation]]\ncase = \"one\"\nclause = \"SEQ-1\"\ndid = \"missing run open 192.0.2.11\"\nreason = \"It is idle.\"\n";
@@ -71,7 +69,7 @@ impl Place {
 }
 
 fn example() -> String {
-    let text = include_str!("../FORMAT.md");
+    let text = include_str!("../../FORMAT.md");
     let (_, rest) = text.split_once("```toml\n").expect("an example");
     rest.split_once("```").expect("which ends").0.to_owned()
 }

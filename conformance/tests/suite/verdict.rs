@@ -1,8 +1,6 @@
 //! Each kind of expectation can fail: what is as expected passes, and every way of being otherwise turns red.
 
-mod fake;
-
-use fake::{case, daemon, obey};
+use crate::fake::{case, daemon, obey};
 use knock_conformance::{
     case::Case,
     check::{self, Kind, Problem},
