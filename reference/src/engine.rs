@@ -6,12 +6,13 @@ mod boundary;
 mod burst;
 mod door;
 mod first;
+mod foresight;
 mod marks;
 mod reload;
 mod setup;
 mod watch;
 
-use std::collections::VecDeque;
+use std::{cell::Cell, collections::VecDeque};
 
 pub use self::{
     boundary::{Effect, Effects, Input, Reason, Spend, SpendId},
@@ -45,6 +46,8 @@ pub struct Engine {
     limits: Limits,
     only_v4: bool,
     knocks: Knocks,
+    /// How many of the next hits need not be fetched any more, as far as is known.
+    foretold: Cell<usize>,
     repeats: Repeats,
     deadlines: Deadlines,
     jobs: Jobs,
@@ -78,6 +81,7 @@ impl Engine {
             first: first_ports(&doors),
             addresses: Addresses::new(&locals),
             knocks: Knocks::new(doors.len(), seed),
+            foretold: Cell::new(0),
             repeats: Repeats::new(limits.knocks, seed),
             deadlines: Deadlines::new(doors.len()),
             jobs: Jobs::new(limits.running_commands),
@@ -197,7 +201,7 @@ impl Engine {
             Ok(hit) => {
                 let is_first = self.first.contains(hit.port, hit.protocol);
                 if W::EVERY || is_first || self.knocks.may_be_of(&hit.source) {
-                    self.fetch(&hit, is_first);
+                    self.fetch(&hit);
                     if W::EVERY || is_first || self.knocks.any_of(&hit.source) {
                         self.hit(&hit, loopback || frame.tells_loopback(), watch);
                     }
@@ -244,25 +248,6 @@ impl Engine {
         candidates.clear();
         self.candidates = candidates;
         self.set_next_due();
-    }
-
-    /// Begins to load what this hit will need, if there are too many knocks for the caches.
-    #[inline]
-    fn fetch(&self, hit: &Hit, is_first: bool) {
-        const CACHED: usize = 1_000;
-        if self.knocks.len() < CACHED {
-            return;
-        }
-        self.knocks.fetch(&hit.source);
-        self.repeats.fetch(&hit.source, &Counted::new(hit, self.now));
-        // A newcomer will need the oldest knock gone.
-        if is_first
-            && self.knocks.len() >= self.limits.knocks
-            && let Some(oldest) = self.knocks.oldest_at_stage_1()
-        {
-            let (source, first) = self.knocks.fetch_end(oldest);
-            self.repeats.fetch(&source, &first);
-        }
     }
 
     /// The doors that this hit may change, in order: those where its source has a knock, and those that begin with it.

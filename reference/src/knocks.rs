@@ -6,7 +6,8 @@
 //! knocks of a door have the same time), and all knocks at stage 1 by age, whose head makes room for a newcomer.
 //!
 //! A packet that meets a million knocks waits for memory and for little else, so what counts is how many places it
-//! touches one after the other: a bucket and a slot here, where a table of its own would be one more.
+//! touches one after the other: a bucket and a slot here, where a table of its own would be one more. What is called
+//! `foresee...` asks for such a place before it is needed, and waits for nothing.
 
 mod by_source;
 
@@ -68,8 +69,10 @@ struct List {
 
 const EMPTY: List = List { head: NONE, tail: NONE };
 
-/// One knock. The first hit's identity stands in the slot, because most knocks never get further.
+/// One knock. The first hit's identity stands in the slot, because most knocks never get further. In C's order, so that it
+/// is known what stands first and last.
 #[derive(Debug)]
+#[repr(C)]
 struct Slot {
     begun: Instant,
     number: u64,

@@ -1,29 +1,68 @@
 //! From a source to its knocks: hash buckets through the slots, and a chain for each source.
 
-use std::{hash::BuildHasher, hint::black_box, net::IpAddr};
+use std::{hash::BuildHasher, mem::offset_of, net::IpAddr, slice::from_ref};
 
-use super::{Counted, KnockId, Knocks, NONE, Slot, key};
+use prefetch_index::prefetch_index;
+
+use super::{AT_STAGE_1, Counted, KnockId, Knocks, Links, NONE, Slot, key};
 
 impl Knocks {
-    /// Begins to load what a hit of `source` will need. A million knocks are spread over more memory than any cache
-    /// holds, and a packet that changes something waits for half a dozen places in it; asked for all at once, they take
-    /// the time of one or two. The values are not used, only wanted soon.
-    pub(crate) fn fetch(&self, source: &IpAddr) {
-        self.summary.fetch(key(source));
-        let head = self.buckets[self.bucket(source)];
-        black_box(self.slots.get(head as usize).map(|slot| slot.stage));
+    /// Asks for the bucket that leads to the knocks of `source`, and gives its number.
+    #[inline]
+    pub(crate) fn foresee(&self, source: &IpAddr) -> usize {
+        self.summary.foresee(key(source));
+        let bucket = self.bucket(source);
+        prefetch_index(&self.buckets, bucket);
+        bucket
     }
 
-    /// The same for the end of a knock; gives its source and first hit.
-    pub(crate) fn fetch_end(&self, id: KnockId) -> (IpAddr, Counted) {
+    /// Asks for the first knock in a bucket that has come.
+    #[inline]
+    pub(crate) fn foresee_head(&self, bucket: usize) -> Option<KnockId> {
+        self.foresee_slot(self.buckets[bucket])
+    }
+
+    /// Asks for the knock after one that has come, in its bucket.
+    #[inline]
+    pub(crate) fn foresee_following(&self, id: KnockId) -> Option<KnockId> {
+        self.foresee_slot(self.slots[id.0 as usize].in_bucket)
+    }
+
+    /// Whether a knock that has come is of `source`.
+    #[inline]
+    pub(crate) fn is_of(&self, id: KnockId, source: &IpAddr) -> bool {
+        self.slots[id.0 as usize].source == *source
+    }
+
+    /// Asks for what the end of a knock needs that has come; gives its source, its door and its first hit.
+    #[inline]
+    pub(crate) fn foresee_end(&self, id: KnockId) -> (IpAddr, u32, Counted) {
         let slot = &self.slots[id.0 as usize];
-        self.fetch(&slot.source);
-        for links in &slot.links {
-            for neighbour in [links.previous, links.next] {
-                black_box(self.slots.get(neighbour as usize).map(|slot| slot.stage));
+        for (lane, Links { previous, next }) in slot.links.iter().enumerate() {
+            for neighbour in [*previous, *next] {
+                if let Some(neighbour) = self.slots.get(neighbour as usize) {
+                    prefetch_index(neighbour.links.as_slice(), lane);
+                }
             }
         }
-        (slot.source, slot.first())
+        (slot.source, slot.door, slot.first())
+    }
+
+    /// The knock at stage 1 that is the next younger than `id`, which is at stage 1.
+    #[inline]
+    pub(crate) fn younger_at_stage_1(&self, id: KnockId) -> Option<KnockId> {
+        let next = self.slots[id.0 as usize].links[AT_STAGE_1].next;
+        (next != NONE).then_some(KnockId(next))
+    }
+
+    /// Asks for a slot: its first and its last byte, which lie in two cache lines.
+    #[inline]
+    fn foresee_slot(&self, id: u32) -> Option<KnockId> {
+        const { assert!(offset_of!(Slot, begun) < 8 && offset_of!(Slot, stage) >= 64) };
+        let slot = self.slots.get(id as usize)?;
+        prefetch_index(from_ref(&slot.begun), 0);
+        prefetch_index(from_ref(&slot.stage), 0);
+        Some(KnockId(id))
     }
 
     pub(super) fn head(&self, source: &IpAddr) -> Option<KnockId> {
