@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 pub mod ability;
+pub mod adapter;
 pub mod builtin;
 pub mod capture;
 pub mod case;
@@ -17,6 +18,7 @@ pub mod clause;
 pub mod cli;
 pub mod frame;
 pub mod ledger;
+pub mod model;
 pub mod names;
 pub mod pattern;
 pub mod report;

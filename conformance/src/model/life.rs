@@ -1,0 +1,110 @@
+//! Start, reload and end (PROC-3, PROC-4, CMD-7, ONCE-7, ONCE-11).
+
+use std::collections::BTreeMap;
+
+use super::{
+    daemon::{Daemon, Post},
+    deviation::{Deviation as D, Deviations},
+    disk::{Disk, plain},
+    once::Place,
+    words::{Door, Sequences, What},
+};
+
+/// What keeps these doors from being used: one-time files that are missing, or shared (ONCE-7, ONCE-11).
+pub(super) fn faults(doors: &[Door], disk: &Disk, is: Deviations) -> Vec<String> {
+    let mut faults = Vec::new();
+    let mut owners = BTreeMap::new();
+    for door in doors {
+        let Sequences::OneTime(path) = &door.sequences else { continue };
+        let name = &door.name;
+        if disk.read(path).is_none() && !is.on(D::MissingFileAccepted) {
+            faults.push(format!("door [{name}]: the one-time file {path} cannot be read: no such file"));
+        }
+        let file = if is.on(D::FilesToldByPath) { path.clone() } else { plain(path) };
+        if let Some(with) = owners.insert(file, name)
+            && !is.on(D::SharedFileAccepted)
+        {
+            faults.push(format!("door [{name}]: the one-time file {path} is also door [{with}]'s"));
+        }
+    }
+    faults
+}
+
+impl Daemon {
+    /// Takes doors at the start: their files are read, and those without a usable line are disabled (ONCE-7).
+    pub(super) fn take_posts(&mut self, doors: Vec<Door>) {
+        self.posts.clear();
+        for (index, door) in doors.into_iter().enumerate() {
+            let text = match &door.sequences {
+                Sequences::OneTime(path) => self.disk.read(path).unwrap_or_default(),
+                Sequences::Fixed(_) => Default::default(),
+            };
+            self.posts.push(Post { door, text, line: None });
+            self.next_line(index, Place::default());
+            if self.sequence(index).is_none() {
+                self.disabled(index, None, false);
+            }
+        }
+    }
+
+    /// Replaces the doors. Knocks, and what is remembered, survive at doors that are the same: name, place among its
+    /// namesakes, directives and present sequence.
+    pub(super) fn reload(&mut self, doors: Vec<Door>) {
+        let old = std::mem::take(&mut self.posts);
+        let sequences: Vec<_> = old.iter().map(present).collect();
+        self.take_posts(doors);
+        let mut places = vec![None; old.len()];
+        for (new, post) in self.posts.iter().enumerate() {
+            let namesakes = self.posts[..new].iter().filter(|other| other.door.name == post.door.name).count();
+            let partner = (0..old.len()).filter(|place| old[*place].door.name == post.door.name).nth(namesakes);
+            if let Some(partner) = partner {
+                let same = old[partner].door == post.door && sequences[partner] == present(post);
+                if same && !self.is.on(D::ReloadDropsKnocks) || self.is.on(D::KnocksSurviveChange) {
+                    places[partner] = Some(new);
+                }
+            }
+        }
+        let new = std::mem::replace(&mut self.posts, old);
+        let lost: Vec<u64> =
+            self.knocks.values().filter(|knock| places[knock.door].is_none()).map(|knock| knock.number).collect();
+        lost.into_iter().for_each(|knock| self.discard(knock, "PROC-3"));
+        self.posts = new;
+        self.memory.renumber(&places);
+        self.renumber(&places);
+        if self.is.on(D::ReloadForgetsStops) {
+            self.jobs.forget_open();
+        }
+    }
+
+    fn renumber(&mut self, places: &[Option<usize>]) {
+        let place = |door: usize| places.get(door).copied().flatten().unwrap_or(door);
+        self.knocks.values_mut().for_each(|knock| knock.door = place(knock.door));
+        self.at = self.knocks.values().map(|knock| ((knock.door, knock.source), knock.number)).collect();
+        self.timeouts = self.knocks.values().map(|knock| (knock.due, knock.door, knock.number)).collect();
+    }
+
+    /// Ends in order: stop commands run now, and the daemon is gone when the last command has ended (CMD-7, PROC-4).
+    pub(super) fn quit(&mut self, signal: i32) {
+        self.say_alone(What::ShuttingDown);
+        if self.is.on(D::EndForgetsStops) {
+            self.jobs.forget_open();
+        }
+        self.knocks.clear();
+        self.at.clear();
+        self.timeouts.clear();
+        self.ended = true;
+        let deeds = self.jobs.close(self.now);
+        self.tell(deeds);
+        while let Some((at, ..)) = self.jobs.next_due() {
+            self.advance(at);
+        }
+        self.say_alone(What::Exit(if self.is.on(D::StatusIsTheSignal) { signal } else { 0 }));
+    }
+}
+
+fn present(post: &Post) -> Option<Vec<super::words::Port>> {
+    match &post.door.sequences {
+        Sequences::Fixed(ports) => Some(ports.clone()),
+        Sequences::OneTime(_) => post.line.as_ref().map(|line| line.ports.clone()),
+    }
+}
