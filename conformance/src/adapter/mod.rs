@@ -29,8 +29,7 @@ use crate::{
 const KNOCKD: &str = include_str!("../../adapters/knockd.toml");
 
 /// The adapters that need no file, by their names.
-const BUILT_IN: [(&str, &str); 2] =
-    [("knockd", KNOCKD), ("nftables", include_str!("../../adapters/nftables.toml"))];
+const BUILT_IN: [(&str, &str); 2] = [("knockd", KNOCKD), ("nftables", include_str!("../../adapters/nftables.toml"))];
 
 /// How a daemon is run, told its configuration and read.
 #[derive(Clone, Debug, Deserialize)]

@@ -112,8 +112,9 @@ impl World {
         Ok(())
     }
 
-    /// Lets the server know whose hardware address belongs to a client.
+    /// Lets the server know where a client is, and whose hardware address belongs to it.
     pub(super) fn introduce_client(&self, address: IpAddr) -> io::Result<()> {
+        self.server.route(SERVER, address)?;
         self.server.neighbour(SERVER, address, HARDWARE.from)
     }
 
