@@ -11,8 +11,9 @@ use nix::unistd::alarm;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    layout::PLAN,
     look::Glance,
-    plan::{PLAN, Plan},
+    plan::Plan,
     play::play,
     world::{enter, furnish},
 };
