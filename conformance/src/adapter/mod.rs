@@ -56,9 +56,9 @@ pub struct Adapter {
     pub configuration: Option<Configuration>,
     /// Where it logs.
     pub log: Option<Log>,
-    /// Where it writes its process number when it is in the background.
+    /// How it goes into the background.
     #[serde(default)]
-    pub pid_file: Named,
+    pub background: Background,
     /// How an open door is seen, if no command is run.
     pub probe: Option<Probe>,
 }
@@ -115,14 +115,17 @@ pub struct Log {
     pub output: Option<Line>,
 }
 
-/// How a file is named.
+/// How a daemon goes into the background.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Named {
-    /// Options whose next word is its name.
+pub struct Background {
+    /// The options with which it does.
+    #[serde(default)]
+    pub with: Vec<String>,
+    /// Options whose next word is the file for its process number.
     #[serde(default)]
     pub options: Vec<String>,
-    /// Directives that name it, in lower case.
+    /// Directives that name that file, in lower case.
     #[serde(default)]
     pub directives: Vec<String>,
 }
@@ -275,7 +278,19 @@ impl Adapter {
     /// The files to which it may write its process number.
     #[must_use]
     pub fn pid_files(&self, config: &[u8], arguments: &[String]) -> Vec<String> {
-        named(&self.pid_file.options, &self.pid_file.directives, config, arguments)
+        named(&self.background.options, &self.background.directives, config, arguments)
+    }
+
+    /// Whether it goes into the background with these options. Short ones may stand together in one word.
+    #[must_use]
+    pub fn goes_into_background(&self, options: &[String]) -> bool {
+        let is_in = |option: &String, letter: &str| {
+            option.strip_prefix('-').is_some_and(|letters| !letters.starts_with('-') && letters.contains(letter))
+        };
+        self.background.with.iter().any(|with| match with.strip_prefix('-') {
+            Some(letter) if !letter.starts_with('-') => options.iter().any(|option| is_in(option, letter)),
+            Some(_) | None => options.contains(with),
+        })
     }
 }
 
@@ -324,6 +339,9 @@ mod tests {
         assert_eq!(of("", "-c x -g /case/knockd.log"), ["/case/knockd.log"]);
         assert_eq!(of("[options]\nlogfile=/case/a\n", "--logfile=/case/b"), ["/case/a", "/case/b"]);
         assert!(of("[options]\nusesyslog\n", "").is_empty());
+        for (options, goes) in [("-d", true), ("--daemon", true), ("-vd", true), ("-v --debug -g d", false)] {
+            assert_eq!(adapter.goes_into_background(&words(options)), goes, "{options}");
+        }
         assert_eq!(adapter.pid_files(b"[options]\nPidFile = /case/p\n", &words("-d")), ["/case/p"]);
     }
 

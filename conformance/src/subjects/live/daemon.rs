@@ -3,7 +3,7 @@
 use std::{
     fs, io,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Command, Stdio},
 };
 
@@ -18,7 +18,11 @@ use nix::{
     unistd::{Pid, read},
 };
 
-use super::{logs::Lines, plan::inside, programs};
+use super::{
+    logs::Lines,
+    plan::{Plan, inside},
+    programs,
+};
 
 /// Who ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +39,7 @@ pub(super) enum Role {
 pub(super) struct Processes {
     program: PathBuf,
     arguments: Vec<String>,
+    goes_into_background: bool,
     pid_files: Vec<PathBuf>,
     judged: Option<Pid>,
     /// Whether it is in the background: another process than the one that was started.
@@ -47,15 +52,16 @@ pub(super) struct Processes {
 
 impl Processes {
     /// Nobody yet.
-    pub(super) fn new(program: &Path, arguments: &[String], pid_files: &[String]) -> io::Result<Self> {
+    pub(super) fn new(plan: &Plan) -> io::Result<Self> {
         let mut mask = SigSet::empty();
         mask.add(Signal::SIGCHLD);
         mask.thread_block()?;
         let ends = SignalFd::with_flags(&mask, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
         Ok(Self {
-            program: program.to_owned(),
-            arguments: arguments.to_vec(),
-            pid_files: pid_files.iter().map(|name| inside(name)).collect(),
+            program: plan.program.clone(),
+            arguments: plan.arguments.clone(),
+            goes_into_background: plan.in_background,
+            pid_files: plan.pid_files.iter().map(|name| inside(name)).collect(),
             judged: None,
             is_in_background: false,
             second: None,
@@ -147,7 +153,8 @@ impl Processes {
                 self.judged = None;
                 Role::Other
             } else if self.judged == Some(pid) {
-                self.judged = self.successor()?;
+                // A command's process, or a companion, also runs the daemon's program and has lost its parent.
+                self.judged = if self.goes_into_background { self.successor()? } else { None };
                 self.is_in_background = self.judged.is_some();
                 Role::Judged
             } else if self.second == Some(pid) {

@@ -49,7 +49,8 @@ pub(super) struct Plan {
     pub(super) ready_line: Option<String>,
     /// What it logs and how.
     pub(super) log_files: Vec<String>,
-    /// Where a daemon in the background may write its process number.
+    /// Whether the daemon goes into the background, and where it may then write its process number.
+    pub(super) in_background: bool,
     pub(super) pid_files: Vec<String>,
     /// Files of the system that the case has its own of, by their paths; their texts are in the runner's directory, by
     /// their places in this list.
@@ -69,6 +70,8 @@ pub(super) struct Plan {
     pub(super) says: bool,
     /// The end of the window.
     pub(super) end: Nanos,
+    /// How late the world itself may be.
+    pub(super) late: Nanos,
 }
 
 /// How lines read, by where they come from.
@@ -186,6 +189,10 @@ impl Plan {
             packet_socket: adapter.ready.packet_socket && !is_client,
             ready_line: adapter.ready.line.clone(),
             log_files,
+            in_background: match &case.kind {
+                Kind::Daemon { options, .. } => adapter.goes_into_background(options),
+                Kind::Client { .. } => false,
+            },
             pid_files,
             system: case.system.keys().cloned().collect(),
             log: Readings {
@@ -209,6 +216,7 @@ impl Plan {
                 .expectations()
                 .any(|(_, _, expect)| matches!(expect, Expect::Says(_) | Expect::Never(Stream::Says, _))),
             end: case.timeline.end,
+            late: precision.late,
         })
     }
 }
