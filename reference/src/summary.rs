@@ -84,6 +84,11 @@ impl Summary {
         self.sources -= 1;
     }
 
+    /// How many sources are here.
+    pub(crate) fn len(&self) -> usize {
+        self.sources
+    }
+
     /// Takes exactly these sources, so many, and as many places as they need.
     pub(crate) fn refill(&mut self, sources: usize, keys: impl Iterator<Item = (u64, u64)>) {
         self.clear((2 * sources * PLACES).next_power_of_two().clamp(LEAST, MOST));

@@ -92,7 +92,7 @@ pub struct Selection {
 /// Who is judged.
 #[derive(Args, Clone, Debug)]
 pub struct SubjectArgs {
-    /// Who carries the cases [default: replay, this project's engine]
+    /// Who carries the cases [default: live with --daemon, --client or --adapter, else replay, this project's engine]
     #[arg(long, value_enum)]
     pub subject: Option<SubjectName>,
 
@@ -112,6 +112,15 @@ pub struct Settings {
     #[arg(long, value_name = "PATH")]
     pub preload: Option<PathBuf>,
 
+    /// The client for --subject live: with knock's command line
+    #[arg(long, value_name = "PATH")]
+    pub client: Option<PathBuf>,
+
+    /// How --subject live runs and reads the daemon, and in which language it is told its doors: a file, or `knockd` or
+    /// `nftables` [default: knockd]
+    #[arg(long, value_name = "FILE|NAME")]
+    pub adapter: Option<PathBuf>,
+
     /// What reports call who is judged
     #[arg(long, value_name = "TEXT")]
     pub name: Option<String>,
@@ -122,14 +131,17 @@ pub struct Settings {
 }
 
 impl SubjectArgs {
-    /// The subject that is named, or the one that needs nothing.
+    /// The subject that is named, or that what it needs tells, or the one that needs nothing.
     ///
     /// # Errors
     ///
     /// None is named, and the program was built without this project's engine.
     pub fn name(&self) -> Result<SubjectName, String> {
-        let replay = SubjectName::value_variants().iter().find(|name| name.key() == "replay");
-        self.subject.or(replay.copied()).ok_or("name a subject: this program was built without `replay`".to_owned())
+        let known = |key: &str| SubjectName::value_variants().iter().find(|name| name.key() == key).copied();
+        let Settings { daemon, client, adapter, .. } = &self.settings;
+        let is_program = daemon.is_some() || client.is_some() || adapter.is_some();
+        let implied = known(if is_program { "live" } else { "replay" });
+        self.subject.or(implied).ok_or("name a subject: this program was built without `replay`".to_owned())
     }
 }
 
