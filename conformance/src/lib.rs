@@ -9,14 +9,22 @@
 #![forbid(unsafe_code)]
 
 pub mod ability;
+pub mod builtin;
 pub mod capture;
 pub mod case;
 pub mod check;
 pub mod clause;
+pub mod cli;
 pub mod frame;
+pub mod fuzz;
+pub mod ledger;
 pub mod model;
 pub mod names;
 pub mod pattern;
+pub mod report;
+pub mod run;
+pub mod select;
+pub mod status;
 pub mod subject;
 pub mod subjects;
 pub mod time;

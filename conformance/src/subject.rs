@@ -12,6 +12,12 @@ pub trait Subject: Sync {
     /// What it lacks of what `case` needs; empty if it can be judged by it.
     fn lacks(&self, case: &Case) -> BTreeSet<Ability>;
 
+    /// Whether the daemon means to obey the clause of this id. A case that names one that it does not claim is not
+    /// carried to it, and is counted as not claimed.
+    fn claims(&self, _clause: &str) -> bool {
+        true
+    }
+
     /// How exactly its times are known.
     fn precision(&self) -> Precision;
 

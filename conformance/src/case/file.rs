@@ -11,7 +11,7 @@ use toml::Spanned;
 
 use super::{CONFIG, Case, Command, Kind, Link, Origin, text::Text};
 use crate::{
-    names,
+    clause, names,
     time::{Nanos, SECOND},
     timeline,
 };
@@ -70,6 +70,15 @@ pub fn load(path: &Path) -> Result<Vec<Case>, CaseError> {
         let text = fs::read_to_string(file).map_err(unreadable(file))?;
         cases.extend(read(&text, file)?);
     }
+    distinct(cases, path)
+}
+
+/// The same cases, if there are any and each has an id of its own; `path` is where they all come from.
+///
+/// # Errors
+///
+/// No case at all; an id used twice.
+pub fn distinct(cases: Vec<Case>, path: &Path) -> Result<Vec<Case>, CaseError> {
     let mut seen = BTreeMap::new();
     for case in &cases {
         if let Some(first) = seen.insert(&case.id, &case.origin) {
@@ -198,6 +207,9 @@ fn expand(raw: &RawCase, row: &BTreeMap<String, String>, origin: Origin) -> Resu
     }
     let clauses = fill.all(&raw.clauses)?;
     let limits = fill.all(&raw.limits)?;
+    if let Some(unknown) = clauses.iter().chain(&limits).find(|id| clause::find(id).is_none()) {
+        return Err(Problem::Case(format!("there is no clause `{unknown}`: `knock-conformance clauses` lists them")));
+    }
     if clauses.is_empty() && limits.is_empty() {
         return Err(Problem::Case("a case shows a clause (`clauses`) or the limit of one (`limits`)".to_owned()));
     }

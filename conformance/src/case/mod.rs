@@ -7,7 +7,7 @@ mod text;
 use std::{collections::BTreeMap, net::IpAddr, path::PathBuf};
 
 pub use self::{
-    file::{CaseError, load, read},
+    file::{CaseError, distinct, load, read},
     needs::is_of_process,
 };
 use crate::{time::Nanos, timeline::Timeline};

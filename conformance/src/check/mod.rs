@@ -8,7 +8,10 @@ mod files;
 mod problem;
 mod streams;
 
-pub use self::problem::{Kind, Problem};
+pub use self::{
+    problem::{Kind, Problem},
+    streams::is_in_the_words_of_log_2,
+};
 use crate::{case::Case, subject::Precision, timeline::Stream, transcript::Transcript};
 
 /// What is wrong with what was seen, in the order of time; nothing if the case passes.

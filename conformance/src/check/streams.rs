@@ -84,11 +84,17 @@ pub(super) fn timed(case: &Case, transcript: &Transcript, precision: Precision, 
     problems
 }
 
+/// Whether a line is one that a knock or a command brings about.
+#[must_use]
+pub fn is_in_the_words_of_log_2(line: &str) -> bool {
+    WORDS.iter().any(|words| line.contains(words))
+}
+
 /// Whether an unexpected sight fails the case.
 fn matters(case: &Case, stream: Stream, text: &str) -> bool {
     match stream {
         Stream::Run => !case.timeline.expectations().any(|(_, _, expect)| may_run(expect, text)),
-        Stream::Log => case.whole_log && WORDS.iter().any(|words| text.contains(words)),
+        Stream::Log => case.whole_log && is_in_the_words_of_log_2(text),
         Stream::Syslog | Stream::Says => false,
     }
 }

@@ -1,0 +1,206 @@
+//! What the command line looks like.
+
+use std::{num::NonZeroUsize, path::PathBuf};
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::subjects::SubjectName;
+
+const EXAMPLES: &str = "\
+Examples:
+  knock-conformance run --only SEQ-3
+      judges the built-in subject by every case that names the clause
+  knock-conformance run --only 'TIME-*' --html report.html
+      by those of a group of clauses, and draws a page
+  knock-conformance run my-case.toml
+      by somebody else's cases
+  knock-conformance show flags-mismatch-is-ignored
+      what a case says
+
+Exit status:
+  0  everything judged is as expected
+  1  a case failed, or the ledger is no longer true
+  2  wrong use; or nothing was selected; or everything was skipped
+  3  a world broke: no permission, no daemon; beats 1";
+
+/// One set of cases that judges any port-knock daemon.
+#[derive(Debug, Parser)]
+#[command(name = "knock-conformance", version, max_term_width = 100, after_help = EXAMPLES)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Judge a daemon or a client
+    Run(RunArgs),
+    /// List the cases
+    List(Selection),
+    /// List the clauses, each with how many cases show it and its limit
+    Clauses,
+    /// Show a case as a timeline
+    Show {
+        /// The case's id
+        case: String,
+        /// Case files or directories [default: the built-in cases]
+        #[arg(value_name = "CASEFILE")]
+        files: Vec<PathBuf>,
+    },
+    /// Write a case's packets as a capture
+    Render {
+        /// The case's id
+        case: String,
+        /// The capture
+        #[arg(long, value_name = "FILE")]
+        pcap: PathBuf,
+        /// Case files or directories [default: the built-in cases]
+        #[arg(value_name = "CASEFILE")]
+        files: Vec<PathBuf>,
+    },
+    /// Tell where each case first parts two implementations
+    Diff(DiffArgs),
+    /// Show the known deviations of an implementation, or write them anew
+    Ledger(LedgerArgs),
+    /// Draw one page of several runs
+    Report {
+        /// The page
+        #[arg(long, value_name = "FILE")]
+        html: PathBuf,
+        /// Reports that `run --json` wrote
+        #[arg(value_name = "REPORT.json", required = true)]
+        reports: Vec<PathBuf>,
+    },
+    /// Make the table of support, clauses by implementations, of several runs
+    Table(TableArgs),
+}
+
+/// Which cases.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Selection {
+    /// Only cases whose id or a clause of which is like this; * stands for any text. May be given several times
+    #[arg(long, value_name = "GLOB|CLAUSE")]
+    pub only: Vec<String>,
+
+    /// Case files or directories [default: the built-in cases]
+    #[arg(value_name = "CASEFILE")]
+    pub files: Vec<PathBuf>,
+}
+
+/// Who is judged.
+#[derive(Args, Clone, Debug)]
+pub struct SubjectArgs {
+    /// Who carries the cases
+    #[arg(long, value_enum, default_value_t)]
+    pub subject: SubjectName,
+
+    /// What reports call who is judged
+    #[arg(long, value_name = "TEXT")]
+    pub name: Option<String>,
+
+    /// How many cases at a time [default: as many as the subject likes]
+    #[arg(long, value_name = "N")]
+    pub jobs: Option<NonZeroUsize>,
+}
+
+/// Where the known deviations are.
+#[derive(Args, Clone, Debug, Default)]
+pub struct LedgerArg {
+    /// Known deviations: a file, or the name of a built-in ledger, or `none` [default: the implementation's, if it is
+    /// known]
+    #[arg(long, value_name = "FILE|NAME")]
+    pub ledger: Option<String>,
+}
+
+/// Options of `run`.
+#[derive(Args, Clone, Debug)]
+pub struct RunArgs {
+    /// Who is judged.
+    #[command(flatten)]
+    pub subject: SubjectArgs,
+
+    /// Known deviations.
+    #[command(flatten)]
+    pub ledger: LedgerArg,
+
+    /// By which cases.
+    #[command(flatten)]
+    pub selection: Selection,
+
+    /// Keep capture, configuration, files, log, transcript and problems of each failure in DIR/CASE
+    #[arg(long, value_name = "DIR")]
+    pub keep: Option<PathBuf>,
+
+    /// Write the report as JSON
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+
+    /// Write the report as JUnit XML
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+
+    /// Write the report as a page
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+}
+
+/// Options of `diff`.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "Exit status: 0 no case parts them, 1 one does, 2 wrong use or no case was judged by both.")]
+pub struct DiffArgs {
+    /// A subject, or a report that `run --json` wrote: REPORT.json
+    pub a: String,
+
+    /// Another one
+    pub b: String,
+
+    /// Whatever the subjects need.
+    #[command(flatten)]
+    pub subject: SubjectArgs,
+
+    /// By which cases.
+    #[command(flatten)]
+    pub selection: Selection,
+}
+
+/// Options of `ledger`.
+#[derive(Args, Clone, Debug)]
+#[command(
+    after_help = "After --update, give every new entry its reason, and the clause that is to blame: an entry without a reason \
+                        fails every run."
+)]
+pub struct LedgerArgs {
+    /// Run all cases and write what the subject did to the file of --ledger; reasons stay
+    #[arg(long)]
+    pub update: bool,
+
+    /// Who is judged.
+    #[command(flatten)]
+    pub subject: SubjectArgs,
+
+    /// Known deviations.
+    #[command(flatten)]
+    pub ledger: LedgerArg,
+
+    /// Refused with --update, which wants all cases.
+    #[command(flatten)]
+    pub selection: Selection,
+}
+
+/// Options of `table`.
+#[derive(Args, Clone, Debug)]
+pub struct TableArgs {
+    /// Reports that `run --json` wrote
+    #[arg(value_name = "REPORT.json", required = true)]
+    pub reports: Vec<PathBuf>,
+
+    /// Write the table into a document, between its markers
+    #[arg(long, value_name = "FILE", conflicts_with = "check")]
+    pub write: Option<PathBuf>,
+
+    /// Compare the table with the one in a document; exit status 1 if they differ
+    #[arg(long, value_name = "FILE")]
+    pub check: Option<PathBuf>,
+}

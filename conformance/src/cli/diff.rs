@@ -1,0 +1,83 @@
+//! `diff`: two implementations side by side, and where each case first parts them.
+
+use std::path::Path;
+
+use anstyle::{AnsiColor, Style};
+use clap::ValueEnum;
+
+use super::{DiffArgs, Output, Wrong, judge};
+use crate::{
+    case::Case,
+    ledger::Ledger,
+    report::{
+        Report,
+        case::{CaseReport, Outcome, Sighting},
+        parting::{Parting, parting},
+    },
+    select,
+    status::Status,
+    subjects::{self, SubjectName},
+    time::Nanos,
+};
+
+const BOLD: Style = Style::new().bold();
+const RED: Style = AnsiColor::Red.on_default();
+const GREEN: Style = AnsiColor::Green.on_default();
+
+/// Tells the first difference of each case that both were judged by.
+pub(super) fn diff(args: &DiffArgs) -> Result<Output, Wrong> {
+    let cases = select::select(&args.selection.files, &args.selection.only)?;
+    let (a, b) = (report(&args.a, &cases, args)?, report(&args.b, &cases, args)?);
+    let tolerance = Nanos(a.early_ns.max(a.late_ns) + b.early_ns.max(b.late_ns));
+    let mut text = String::new();
+    let (mut both, mut parted) = (0, 0);
+    for case in &cases {
+        let (Some(one), Some(other)) = (judged(&a, case), judged(&b, case)) else { continue };
+        both += 1;
+        let Some(Parting { at, a: of_a, b: of_b }) = parting(&one.seen, &other.seen, tolerance) else { continue };
+        parted += 1;
+        text += &format!("{BOLD}{}{BOLD:#}  at {at}\n    {}\n", case.id, case.about);
+        let tell = |sight: &Option<Sighting>| sight.as_ref().map_or("nothing".to_owned(), ToString::to_string);
+        text += &format!("    {RED}- {}: {}{RED:#}\n", a.implementation, tell(&of_a));
+        text += &format!("    {GREEN}+ {}: {}{GREEN:#}\n", b.implementation, tell(&of_b));
+    }
+    let names = format!("{} ({}) and {} ({})", a.implementation, a.subject, b.implementation, b.subject);
+    text += &format!("{names}: {both} of {} cases judged by both, {parted} part them\n", cases.len());
+    let status = match (both, parted) {
+        (0, _) => Status::WrongUse,
+        (_, 0) => Status::AsExpected,
+        (_, _) => Status::Failed,
+    };
+    Ok(Output { text, status })
+}
+
+/// What a side did: read from a report, or seen now.
+fn report(side: &str, cases: &[Case], args: &DiffArgs) -> Result<Report, Wrong> {
+    if Path::new(side).extension().is_some_and(|ending| ending == "json") {
+        return super::tell::read(Path::new(side));
+    }
+    let mut subject = args.subject.clone();
+    subject.subject = SubjectName::from_str(side, false).map_err(|_| {
+        let known: Vec<_> = SubjectName::value_variants().iter().filter_map(ValueEnum::to_possible_value).collect();
+        let known: Vec<_> = known.iter().map(|value| value.get_name()).collect();
+        Wrong::Given(format!("`{side}` is neither a report, REPORT.json, nor one of the subjects {}", known.join(", ")))
+    })?;
+    let chosen = subjects::choose(&subject).map_err(Wrong::Given)?;
+    let judged = judge::judge(cases, &chosen, &subject);
+    let report = Report::new(&chosen.judge(), judged, &Ledger::default(), &[]);
+    match report
+        .cases
+        .iter()
+        .find_map(|case| if let Outcome::Broken { why } = &case.outcome { Some(why) } else { None })
+    {
+        Some(why) => Err(Wrong::Given(format!("{side}: a world broke: {why}"))),
+        None => Ok(report),
+    }
+}
+
+fn judged<'a>(report: &'a Report, case: &Case) -> Option<&'a CaseReport> {
+    report.cases.iter().find(|reported| {
+        let judged = matches!(reported.outcome, Outcome::Passed | Outcome::Failed | Outcome::Known { .. });
+        judged && reported.id == case.id
+    })
+}

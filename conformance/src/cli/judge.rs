@@ -1,0 +1,80 @@
+//! `run`: judges.
+
+use std::{fs, io::IsTerminal, num::NonZeroUsize, path::Path, slice, thread};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::{LedgerArg, Output, RunArgs, SubjectArgs, Wrong};
+use crate::{
+    builtin,
+    case::Case,
+    ledger::Ledger,
+    report::{Report, junit, keep, page, terminal},
+    run::{self, Judged},
+    select,
+    subjects::{self, Chosen},
+};
+
+/// Judges and tells.
+pub(super) fn run(args: &RunArgs) -> Result<Output, Wrong> {
+    let cases = select::select(&args.selection.files, &args.selection.only)?;
+    let chosen = subjects::choose(&args.subject).map_err(Wrong::Given)?;
+    let ledger = ledger(&args.ledger, &chosen)?;
+    let judged = judge(&cases, &chosen, &args.subject);
+    if let Some(directory) = &args.keep {
+        keep::failures(&judged, directory).map_err(|(path, error)| Wrong::File(path, error))?;
+    }
+    let report = Report::new(&chosen.judge(), judged, &ledger, &known(&args.selection.files)?);
+    let files: [(_, fn(&Report) -> String); 3] = [
+        (&args.json, Report::to_json),
+        (&args.junit, junit::junit),
+        (&args.html, |report| page::page(slice::from_ref(report))),
+    ];
+    for (path, tell) in files {
+        if let Some(path) = path {
+            write(path, &tell(&report))?;
+        }
+    }
+    Ok(Output { text: terminal::tell(&report), status: report.verdict() })
+}
+
+/// Judges by the cases with a bar on a terminal.
+pub(super) fn judge<'a>(cases: &'a [Case], chosen: &Chosen, args: &SubjectArgs) -> Vec<Judged<'a>> {
+    let bar =
+        if std::io::stderr().is_terminal() { ProgressBar::new(cases.len() as u64) } else { ProgressBar::hidden() };
+    if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} cases {msg}") {
+        bar.set_style(style);
+    }
+    let jobs = args.jobs.or(chosen.jobs).or_else(|| thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
+    let judged = run::run(cases, &*chosen.subject, jobs, &|_| bar.inc(1));
+    bar.finish_and_clear();
+    judged
+}
+
+/// The known deviations: those of the command line, else the implementation's own.
+pub(super) fn ledger(arg: &LedgerArg, chosen: &Chosen) -> Result<Ledger, Wrong> {
+    let Some(name) = arg.ledger.as_deref().or(chosen.ledger).filter(|name| *name != "none") else {
+        return Ok(Ledger::default());
+    };
+    let text = match builtin::ledger(name) {
+        Some(text) => text.to_owned(),
+        None => fs::read_to_string(name).map_err(|error| {
+            Wrong::Given(format!("{name}: {error}; built-in ledgers are {}", builtin::ledgers().join(", ")))
+        })?,
+    };
+    Ledger::read(&text).map_err(|why| Wrong::Given(format!("{name}: {why}")))
+}
+
+/// Every case there is: an entry of a ledger for any other is an error.
+fn known(files: &[std::path::PathBuf]) -> Result<Vec<Case>, Wrong> {
+    let mut known = builtin::cases()?;
+    if !files.is_empty() {
+        known.extend(select::all(files)?);
+    }
+    Ok(known)
+}
+
+/// Writes a report's file.
+pub(super) fn write(path: &Path, text: &str) -> Result<(), Wrong> {
+    fs::write(path, text).map_err(|error| Wrong::File(path.to_owned(), error))
+}

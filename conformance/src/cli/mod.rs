@@ -1,0 +1,82 @@
+//! The command line.
+
+mod args;
+mod diff;
+mod judge;
+mod ledger;
+mod look;
+mod tell;
+
+use std::{fmt, io, path::PathBuf};
+
+pub use self::args::{Cli, Command, DiffArgs, LedgerArg, LedgerArgs, RunArgs, Selection, SubjectArgs, TableArgs};
+use crate::{case::CaseError, select::SelectError, status::Status};
+
+/// What a command has to say, and how the program ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Output {
+    /// For standard output, with escapes for colours.
+    pub text: String,
+    /// The exit status.
+    pub status: Status,
+}
+
+impl Output {
+    fn good(text: String) -> Self {
+        Self { text, status: Status::AsExpected }
+    }
+}
+
+/// The program was used wrongly, or what it was given cannot be used: exit status 2.
+#[derive(Debug)]
+pub enum Wrong {
+    /// The cases.
+    Select(SelectError),
+    /// A file cannot be read or written.
+    File(PathBuf, io::Error),
+    /// Something that was given.
+    Given(String),
+}
+
+impl fmt::Display for Wrong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Select(error) => error.fmt(f),
+            Self::File(path, error) => write!(f, "{}: {error}", path.display()),
+            Self::Given(why) => f.write_str(why),
+        }
+    }
+}
+
+impl std::error::Error for Wrong {}
+
+impl From<SelectError> for Wrong {
+    fn from(error: SelectError) -> Self {
+        Self::Select(error)
+    }
+}
+
+impl From<CaseError> for Wrong {
+    fn from(error: CaseError) -> Self {
+        Self::Select(SelectError::Case(error))
+    }
+}
+
+/// Does what the command line says.
+///
+/// # Errors
+///
+/// The program was used wrongly; nobody was judged.
+pub fn execute(cli: Cli) -> Result<Output, Wrong> {
+    match cli.command {
+        Command::Run(args) => judge::run(&args),
+        Command::List(selection) => look::list(&selection),
+        Command::Clauses => look::clauses(),
+        Command::Show { case, files } => look::show(&case, &files),
+        Command::Diff(args) => diff::diff(&args),
+        Command::Ledger(args) => ledger::ledger(&args),
+        Command::Report { html, reports } => tell::report(&reports, &html),
+        Command::Table(args) => tell::table(&args),
+        Command::Render { case, pcap, files } => look::render(&case, &pcap, &files),
+    }
+}

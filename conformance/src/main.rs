@@ -1,0 +1,31 @@
+//! `knock-conformance`: judges any port-knock daemon by one set of cases.
+#![forbid(unsafe_code)]
+
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use clap::Parser;
+use knock_conformance::{
+    cli::{self, Cli, Output},
+    status::Status,
+};
+
+fn main() -> ExitCode {
+    match cli::execute(Cli::parse()) {
+        Ok(Output { text, status }) => match anstream::stdout().write_all(text.as_bytes()) {
+            Ok(()) => status.into(),
+            // Whoever read has read enough; the verdict stays what it is.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => status.into(),
+            Err(error) => {
+                eprintln!("knock-conformance: cannot write the output: {error}");
+                Status::WrongUse.into()
+            }
+        },
+        Err(wrong) => {
+            eprintln!("knock-conformance: {wrong}");
+            Status::WrongUse.into()
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Cases, carried to a subject and judged.
+
+use std::{
+    any::Any,
+    collections::BTreeSet,
+    num::NonZeroUsize,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    ability::Ability,
+    case::Case,
+    check::{self, Problem},
+    ledger::Deviation,
+    subject::{Broken, Subject},
+    transcript::Transcript,
+};
+
+/// A case and what became of it.
+#[derive(Clone, Debug)]
+pub struct Judged<'a> {
+    /// The case.
+    pub case: &'a Case,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// What was seen; nothing where the case did not happen.
+    pub transcript: Option<Transcript>,
+    /// How long it took, in real time.
+    pub took: Duration,
+}
+
+/// What became of a case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// What was expected was seen, and nothing else that matters.
+    Passed,
+    /// It was not; what is wrong, never nothing.
+    Failed(Vec<Problem>),
+    /// It was not, and exactly so as the ledger says.
+    Known(Vec<Problem>, Deviation),
+    /// The subject lacks what the case needs, never nothing: no word about the daemon.
+    Skipped(BTreeSet<Ability>),
+    /// The daemon does not claim to obey these clauses of the case, never nothing.
+    Unclaimed(Vec<String>),
+    /// The world broke: no word about the daemon either, and no full verdict.
+    Broken(Broken),
+}
+
+/// Carries every case to the subject, `jobs` at a time, and judges it. What comes back is in the order of the cases;
+/// `done` hears of each case that has ended, from several threads. Nothing is tried twice.
+#[must_use]
+pub fn run<'a>(
+    cases: &'a [Case],
+    subject: &dyn Subject,
+    jobs: NonZeroUsize,
+    done: &(dyn Fn(&Judged<'a>) + Sync),
+) -> Vec<Judged<'a>> {
+    let next = AtomicUsize::new(0);
+    let worker = || {
+        let mut judged = Vec::new();
+        loop {
+            let place = next.fetch_add(1, Ordering::Relaxed);
+            let Some(case) = cases.get(place) else { return judged };
+            let one = one(case, subject);
+            done(&one);
+            judged.push((place, one));
+        }
+    };
+    let mut judged: Vec<(usize, Judged<'a>)> = thread::scope(|scope| {
+        let workers: Vec<_> = (0..jobs.get().min(cases.len())).map(|_| scope.spawn(worker)).collect();
+        // A worker catches what a subject throws; what it throws itself is a defect that must be seen.
+        workers
+            .into_iter()
+            .flat_map(|worker| worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .collect()
+    });
+    judged.sort_by_key(|(place, _)| *place);
+    judged.into_iter().map(|(_, judged)| judged).collect()
+}
+
+fn one<'a>(case: &'a Case, subject: &dyn Subject) -> Judged<'a> {
+    let start = Instant::now();
+    let (outcome, transcript) = outcome(case, subject);
+    Judged { case, outcome, transcript, took: start.elapsed() }
+}
+
+fn outcome(case: &Case, subject: &dyn Subject) -> (Outcome, Option<Transcript>) {
+    let mut unclaimed: Vec<String> =
+        case.all_clauses().filter(|clause| !subject.claims(clause)).map(str::to_owned).collect();
+    unclaimed.dedup();
+    if !unclaimed.is_empty() {
+        return (Outcome::Unclaimed(unclaimed), None);
+    }
+    let missing = subject.lacks(case);
+    if !missing.is_empty() {
+        return (Outcome::Skipped(missing), None);
+    }
+    let ran = catch_unwind(AssertUnwindSafe(|| subject.run(case)))
+        .unwrap_or_else(|panic| Err(Broken(format!("the subject panicked: {}", message(&*panic)))));
+    match ran {
+        Err(broken) => (Outcome::Broken(broken), None),
+        Ok(transcript) => {
+            let problems = check::judge(case, &transcript, subject.precision());
+            let outcome = if problems.is_empty() { Outcome::Passed } else { Outcome::Failed(problems) };
+            (outcome, Some(transcript))
+        }
+    }
+}
+
+fn message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without a message")
+}
