@@ -49,7 +49,7 @@ fn crowds(c: &mut Criterion) {
     group.sample_size(10).warm_up_time(Duration::from_millis(300)).measurement_time(Duration::from_secs(1));
     for load in Load::ALL {
         for knocks in [10, 100_000] {
-            let mut crowd = Crowd::new(knocks, load, 1).expect("the configuration is right");
+            let mut crowd = Crowd::new(knocks, load, true, 1).expect("the configuration is right");
             group.bench_function(format!("{load:?}/{knocks}"), |b| {
                 b.iter_custom(|rounds| (0..rounds).map(|_| crowd.round()).sum());
             });

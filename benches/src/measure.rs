@@ -16,6 +16,11 @@ impl Times {
         took
     }
 
+    /// A round that was timed elsewhere.
+    pub fn add(&mut self, took: Duration) {
+        self.0.push(took);
+    }
+
     /// Runs every piece of `work` once a round, one after the other, so that whatever else the machine does meets all
     /// of them alike. A first round, which warms caches, does not count.
     pub fn of<const N: usize>(rounds: usize, mut work: [&mut dyn FnMut(); N]) -> [Self; N] {

@@ -60,11 +60,13 @@ pub enum Ability {
     Client,
     /// It is a daemon, not a client.
     Daemon,
+    /// The language of its configuration can say what the case's configuration says.
+    Language,
 }
 
 impl Ability {
     /// All of them.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::Log,
         Self::Commands,
         Self::TimedCommands,
@@ -91,6 +93,7 @@ impl Ability {
         Self::System,
         Self::Client,
         Self::Daemon,
+        Self::Language,
     ];
 
     /// Its name in adapter files and reports.
@@ -123,6 +126,7 @@ impl Ability {
             Self::System => "system",
             Self::Client => "client",
             Self::Daemon => "daemon",
+            Self::Language => "language",
         }
     }
 }

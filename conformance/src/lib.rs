@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 pub mod ability;
+pub mod adapter;
 pub mod builtin;
 pub mod capture;
 pub mod case;

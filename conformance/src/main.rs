@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use std::{
+    env,
     io::{self, Write},
     process::ExitCode,
 };
@@ -10,9 +11,15 @@ use clap::Parser;
 use knock_conformance::{
     cli::{self, Cli, Output},
     status::Status,
+    subjects::live,
 };
 
 fn main() -> ExitCode {
+    // A case that runs live has this program start itself again, before there are any threads.
+    #[cfg(target_os = "linux")]
+    if let Some(code) = live::main(&env::args().skip(1).collect::<Vec<_>>()) {
+        return code;
+    }
     match cli::execute(Cli::parse()) {
         Ok(Output { text, status }) => match anstream::stdout().write_all(text.as_bytes()) {
             Ok(()) => status.into(),
@@ -25,7 +32,7 @@ fn main() -> ExitCode {
         },
         Err(wrong) => {
             eprintln!("knock-conformance: {wrong}");
-            Status::WrongUse.into()
+            wrong.status().into()
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// A moment or a span of a case, in nanoseconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Nanos(pub u64);
 
 /// One second.

@@ -30,7 +30,7 @@ pub enum Sight {
     Log(String),
     /// A datagram came to `/dev/log`: its whole text, priority and header included.
     Syslog(String),
-    /// A line on standard output or standard error that is no line of the log.
+    /// A line on standard output or standard error, be it a line of the log or not.
     Says(String),
     /// A file, looked at because the case says so, or because the case ended: its bytes, or `None` if it was not there.
     /// The subject looks at a file once for each of the case's lines about it, and once more at the end.

@@ -99,7 +99,14 @@ fn no_two_cases_say_the_same() {
     let twice: Vec<_> = cases
         .iter()
         .filter(|case| {
-            !seen.insert((&case.about, &case.timeline_text, format!("{:?}", case.kind), &case.files, case.link))
+            !seen.insert((
+                &case.about,
+                &case.timeline_text,
+                format!("{:?}", case.kind),
+                &case.files,
+                &case.texts,
+                case.link,
+            ))
         })
         .map(|case| &case.id)
         .collect();

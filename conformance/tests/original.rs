@@ -118,6 +118,51 @@ fn other_link_types_are_read() {
 }
 
 #[test]
+fn a_command_that_reads_takes_no_answer() {
+    passes(
+        "[one]\nsequence = 7000\ncommand = read line; open %IP%\n",
+        "0.0 alice > tcp 7000 syn\n  run read line; open alice\n+1 signal hup\n+1 alice > tcp 7000 syn\n  run read line; open alice\n",
+        "",
+    );
+}
+
+#[test]
+fn only_what_comes_to_its_interface_is_heard() {
+    let timeline = "0.0 alice > tcp 7000 syn\n";
+    for (options, expected) in
+        [("", "  run open alice\n"), ("'-i', 'any'", "  never run *\n"), ("'-i', 'lo'", "  never run *\n")]
+    {
+        passes(
+            "[one]\nsequence = 7000\ncommand = open %IP%\n",
+            &format!("{timeline}{expected}"),
+            &format!("options = [{options}]"),
+        );
+    }
+    passes(
+        "[one]\nsequence = 7000\ncommand = open %IP%\n",
+        "0.0 says *eth7: No such device*\n  exit 1\n",
+        "options = ['-i', 'eth7']",
+    );
+}
+
+#[test]
+fn who_has_no_library_is_told_how_to_build_it() {
+    let error = Original::find(Some(Path::new("/bin/sh")), Some(Path::new("/nowhere.so"))).expect_err("there is none");
+    assert!(error.to_string().contains("cargo build -p knock-preload"), "{error}");
+    let error = Original::find(Some(Path::new("/nowhere")), None).expect_err("there is none");
+    assert!(error.to_string().contains("/nowhere"), "{error}");
+}
+
+#[test]
+fn a_scan_of_all_ports_is_followed_to_its_end() {
+    passes(
+        "[one]\nsequence = 65535\ntcpflags = syn\ncommand = open %IP%\n",
+        "0.0 alice > scan tcp 1-65535 syn every 0.001\n65.534 run open alice\n",
+        "",
+    );
+}
+
+#[test]
 fn many_cases_run_side_by_side() {
     if original().is_none() {
         return;

@@ -5,13 +5,16 @@
 mod boundary;
 mod burst;
 mod door;
+mod due;
 mod first;
+mod foresight;
+mod hit;
 mod marks;
 mod reload;
 mod setup;
 mod watch;
 
-use std::collections::VecDeque;
+use std::{cell::Cell, collections::VecDeque};
 
 pub use self::{
     boundary::{Effect, Effects, Input, Reason, Spend, SpendId},
@@ -29,11 +32,10 @@ use crate::{
     deadlines::Deadlines,
     event::{Event, Who},
     job::{Ended, Exit, JobId, Jobs},
-    knock::Verdict,
-    knocks::{Counted, KnockId, Knocks, Seen},
+    knocks::{KnockId, Knocks, Seen},
     repeats::Repeats,
     time::Instant,
-    wire::{self, Frame, Glance, Hit, Link},
+    wire::{self, Frame, Glance, Link},
 };
 
 /// The daemon, without a world. See the crate's documentation for the loop around it.
@@ -45,6 +47,8 @@ pub struct Engine {
     limits: Limits,
     only_v4: bool,
     knocks: Knocks,
+    /// How many of the next hits need not be fetched any more, as far as is known.
+    foretold: Cell<usize>,
     repeats: Repeats,
     deadlines: Deadlines,
     jobs: Jobs,
@@ -78,6 +82,7 @@ impl Engine {
             first: first_ports(&doors),
             addresses: Addresses::new(&locals),
             knocks: Knocks::new(doors.len(), seed),
+            foretold: Cell::new(0),
             repeats: Repeats::new(limits.knocks, seed),
             deadlines: Deadlines::new(doors.len()),
             jobs: Jobs::new(limits.running_commands),
@@ -197,159 +202,13 @@ impl Engine {
             Ok(hit) => {
                 let is_first = self.first.contains(hit.port, hit.protocol);
                 if W::EVERY || is_first || self.knocks.may_be_of(&hit.source) {
-                    self.fetch(&hit, is_first);
+                    self.fetch(&hit);
                     if W::EVERY || is_first || self.knocks.any_of(&hit.source) {
                         self.hit(&hit, loopback || frame.tells_loopback(), watch);
                     }
                 }
             }
             Err(why) => watch.no_hit(&Unseen::NoHit(why)),
-        }
-    }
-
-    fn hit<W: Watch>(&mut self, hit: &Hit, loopback: bool, watch: &mut W) {
-        if self.quitting {
-            return;
-        }
-        if self.only_v4 && hit.source.is_ipv6() {
-            return watch.no_hit(&Unseen::OnlyV4(*hit));
-        }
-        if let Some(why) = self.addresses.refuses(hit, loopback) {
-            return watch.no_hit(&Unseen::Source(*hit, why));
-        }
-        let local = self.addresses.is_local(hit.destination);
-        let mut candidates = std::mem::take(&mut self.candidates);
-        self.find_candidates::<W>(hit, &mut candidates);
-        for place in 0..candidates.len() {
-            let (door, knock) = candidates[place];
-            let before = knock.map_or((0, None), |id| standing(self.knocks.seen(id)));
-            let (expected, ports) =
-                if W::EVERY { self.doors[door as usize].rules.expects(before.0) } else { (None, 0) };
-            let verdict = self.doors[door as usize].rules.judge(hit, local, before.0, || {
-                knock.is_some_and(|id| self.knocks.repeats(id, hit)) || self.repeats.knows(door, hit, self.now)
-            });
-            self.apply(hit, door, knock, verdict, |dropped| {
-                // A knock that made room for a newcomer may be one that this very hit has yet to reach.
-                let gone = candidates.iter_mut().find(|candidate| candidate.1 == Some(dropped));
-                if let Some(candidate) = gone {
-                    candidate.1 = None;
-                }
-            });
-            if W::EVERY {
-                let after = self.knocks.find(&hit.source, door).map_or((0, None), |id| standing(self.knocks.seen(id)));
-                let next = after.1.and_then(|_| self.doors[door as usize].rules.expects(after.0).0);
-                watch.judged(&Judged { hit: *hit, door, verdict, before, after, expected, ports, next });
-            }
-        }
-        candidates.clear();
-        self.candidates = candidates;
-        self.set_next_due();
-    }
-
-    /// Begins to load what this hit will need, if there are too many knocks for the caches.
-    #[inline]
-    fn fetch(&self, hit: &Hit, is_first: bool) {
-        const CACHED: usize = 1_000;
-        if self.knocks.len() < CACHED {
-            return;
-        }
-        self.knocks.fetch(&hit.source);
-        self.repeats.fetch(&hit.source, &Counted::new(hit, self.now));
-        // A newcomer will need the oldest knock gone.
-        if is_first
-            && self.knocks.len() >= self.limits.knocks
-            && let Some(oldest) = self.knocks.oldest_at_stage_1()
-        {
-            let (source, first) = self.knocks.fetch_end(oldest);
-            self.repeats.fetch(&source, &first);
-        }
-    }
-
-    /// The doors that this hit may change, in order: those where its source has a knock, and those that begin with it.
-    fn find_candidates<W: Watch>(&self, hit: &Hit, candidates: &mut Vec<(u32, Option<KnockId>)>) {
-        let mut knocks = self.knocks.of_source(&hit.source).map(|id| (self.knocks.seen(id).door, Some(id))).peekable();
-        let others: &mut dyn Iterator<Item = u32> =
-            if W::EVERY { &mut (0..door_index(self.doors.len())) } else { &mut self.first.doors(hit) };
-        for door in others {
-            while let Some(knock) = knocks.next_if(|knock| knock.0 < door) {
-                candidates.push(knock);
-            }
-            candidates.push(knocks.next_if(|knock| knock.0 == door).unwrap_or((door, None)));
-        }
-        candidates.extend(knocks);
-    }
-
-    fn apply(&mut self, hit: &Hit, door: u32, knock: Option<KnockId>, verdict: Verdict, dropped: impl FnMut(KnockId)) {
-        match (verdict, knock) {
-            (Verdict::Begins, _) => self.begin(hit, door, dropped),
-            (Verdict::Advances, Some(id)) => {
-                let stage = self.knocks.advance(id, Counted::new(hit, self.now));
-                let who = self.who(self.knocks.seen(id));
-                self.log(Event::Stage { who, stage });
-            }
-            (Verdict::Completes, _) => self.complete(hit, door, knock),
-            (Verdict::Discards, Some(id)) => self.discard(id, Clause::Seq3, Some(*hit)),
-            (Verdict::Restarts, Some(id)) => {
-                self.discard(id, Clause::Seq3, Some(*hit));
-                self.begin(hit, door, dropped);
-            }
-            // Without a knock there is nothing to advance or to discard: the rules never say so.
-            (Verdict::Advances | Verdict::Discards | Verdict::Restarts, None)
-            | (
-                Verdict::Elsewhere
-                | Verdict::FlagsDiffer
-                | Verdict::UdpNotCounted
-                | Verdict::PortIgnored
-                | Verdict::DoorDisabled(_)
-                | Verdict::Repeats
-                | Verdict::NothingToSpoil,
-                _,
-            ) => {}
-        }
-    }
-
-    fn begin(&mut self, hit: &Hit, door: u32, mut dropped: impl FnMut(KnockId)) {
-        let number = self.number_knock();
-        let id = self.knocks.begin(hit.source, door, number, Counted::new(hit, self.now));
-        self.set_deadline(door);
-        let who = self.who(self.knocks.seen(id));
-        self.log(Event::Stage { who, stage: 1 });
-        if self.knocks.len() <= self.limits.knocks {
-            return;
-        }
-        if self.crowded.starts(self.now) {
-            self.log(Event::Crowded { bound: self.limits.knocks });
-        }
-        // The newcomer itself is at stage 1, so there is one to drop: strangers never displace a knock that got further.
-        if let Some(oldest) = self.knocks.oldest_at_stage_1() {
-            dropped(oldest);
-            self.discard(oldest, Clause::Seq10, None);
-        }
-    }
-
-    /// The last hit of a knock, which at a door of one port is also the first.
-    fn complete(&mut self, hit: &Hit, door: u32, knock: Option<KnockId>) {
-        let now = self.now;
-        let last = Counted::new(hit, now);
-        let (source, seen) = match knock {
-            Some(id) => (hit.source, self.end(id, Some(now))),
-            None => {
-                let number = self.number_knock();
-                (hit.source, Seen { source: hit.source, door, number, stage: 0 })
-            }
-        };
-        self.repeats.remember(source, door, last, Some(now), now);
-        let who = self.who(seen);
-        self.log(Event::Stage { who: who.clone(), stage: seen.stage + 1 });
-        let waiting = self.jobs.waiting_starts() + self.doors.iter().map(|door| door.triggers.len()).sum::<usize>();
-        if waiting >= self.limits.waiting_starts {
-            if self.busy.starts(now) {
-                self.log(Event::Busy { bound: self.limits.waiting_starts });
-            }
-        } else if self.doors[door as usize].one_time.is_some() {
-            self.trigger(who);
-        } else {
-            self.open(who);
         }
     }
 
@@ -405,75 +264,6 @@ impl Engine {
         self.run_commands();
     }
 
-    /// Whatever is due by now, in order of time; at one time in the doors' order, a door's knocks before its commands.
-    #[cold]
-    fn fire_due(&mut self) {
-        while let Some((_, door, reason)) = self.first_due().filter(|(due, ..)| *due <= self.now) {
-            match reason {
-                Reason::SequenceTimeout => {
-                    let Some((_, id)) = self.knocks.oldest_at(door) else { break };
-                    let seen = self.end(id, None);
-                    let who = self.who(seen);
-                    self.log(Event::TimedOut { who, stage: seen.stage });
-                }
-                Reason::CommandTimeout => {
-                    let Some(who) = self.jobs.stop_first_due() else { break };
-                    self.log(Event::CommandTimeout { who });
-                    self.run_commands();
-                }
-            }
-        }
-        self.set_next_due();
-    }
-
-    fn first_due(&self) -> Option<(Instant, u32, Reason)> {
-        let knock = self.deadlines.earliest();
-        let stop = self.jobs.next_due();
-        match (knock, stop) {
-            (Some(knock), Some(stop)) if stop < knock => Some((stop.0, stop.1, Reason::CommandTimeout)),
-            (Some((due, door)), _) => Some((due, door, Reason::SequenceTimeout)),
-            (None, Some((due, door))) => Some((due, door, Reason::CommandTimeout)),
-            (None, None) => None,
-        }
-    }
-
-    fn discard_all(&mut self, door: u32, clause: Clause) {
-        while let Some((_, id)) = self.knocks.oldest_at(door) {
-            self.discard(id, clause, None);
-        }
-    }
-
-    fn discard(&mut self, id: KnockId, clause: Clause, hit: Option<Hit>) {
-        let seen = self.end(id, None);
-        let who = self.who(seen);
-        self.log(Event::Discarded { who, stage: seen.stage, clause, hit });
-    }
-
-    /// Ends a knock, which leaves its hits behind (SEQ-5).
-    fn end(&mut self, id: KnockId, triggered: Option<Instant>) -> Seen {
-        let Self { knocks, repeats, now, .. } = self;
-        let Seen { source, door, .. } = knocks.seen(id);
-        let seen = knocks.end(id, |counted| repeats.remember(source, door, counted, triggered, *now));
-        self.set_deadline(seen.door);
-        seen
-    }
-
-    fn set_deadline(&mut self, door: u32) {
-        let timeout = self.doors[door as usize].config.seq_timeout;
-        self.deadlines.set(door, self.knocks.oldest_at(door).map(|(begun, _)| begun.after(timeout)));
-    }
-
-    fn set_next_due(&mut self) {
-        (self.next_due, self.next_reason) =
-            self.first_due().map_or((Instant::MAX, Reason::SequenceTimeout), |(due, _, reason)| (due, reason));
-    }
-
-    fn number_knock(&mut self) -> u64 {
-        let number = self.next_knock;
-        self.next_knock += 1;
-        number
-    }
-
     fn who(&self, seen: Seen) -> Who {
         self.doors[seen.door as usize].who(seen.door, seen.source, seen.number)
     }
@@ -481,10 +271,6 @@ impl Engine {
     fn log(&mut self, event: Event) {
         self.out.push_back(Effect::Log(event));
     }
-}
-
-fn standing(seen: Seen) -> (u8, Option<u64>) {
-    (seen.stage, Some(seen.number))
 }
 
 fn first_ports(doors: &[Door]) -> FirstPorts {

@@ -1,28 +1,24 @@
 //! All knocks in progress, found by source, by age and by stage without a scan (SEQ-10, TIME-3).
 //!
-//! A knock is a slot of 72 bytes in a slab; everything that finds it is a four-byte index. A hash bucket leads from a
-//! source to its knocks, one at a door at most, chained in the doors' order; the first of them is in the bucket's chain.
-//! Two doubly linked lists run through the slots: the knocks of each door by age, whose head is the next to time out (all
-//! knocks of a door have the same time), and all knocks at stage 1 by age, whose head makes room for a newcomer.
+//! A knock is a slot of one cache line in a slab; everything that finds it is a four-byte index. A hash bucket leads from
+//! a source to its knocks, one at a door at most: they stand one behind the other in the bucket's chain, in the doors'
+//! order. Two doubly linked lists run through the slots: the knocks of each door by age, whose head is the next to time
+//! out (all knocks of a door have the same time), and all knocks at stage 1 by age, whose head makes room for a newcomer.
 //!
 //! A packet that meets a million knocks waits for memory and for little else, so what counts is how many places it
-//! touches one after the other: a bucket and a slot here, where a table of its own would be one more.
+//! touches one after the other: a bucket and a slot here, where a table of its own would be one more. What is called
+//! `foresee...` asks for such a place before it is needed, and waits for nothing.
 
 mod by_source;
+mod slot;
 
 use std::{cell::Cell, net::IpAddr};
 
 use foldhash::fast::FixedState;
 
+use self::slot::{AT_STAGE_1, BY_DOOR, List, NONE, Slot};
+pub(crate) use self::{by_source::key, slot::NUMBERS};
 use crate::{port::Protocol, summary::Summary, time::Instant, wire::Hit};
-
-/// No slot.
-const NONE: u32 = u32::MAX;
-
-/// The list of a door's knocks by age.
-const BY_DOOR: usize = 0;
-/// The list of the knocks at stage 1 by age.
-const AT_STAGE_1: usize = 1;
 
 /// A knock's place in the slab, valid until the knock ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,45 +48,6 @@ impl Counted {
     }
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Links {
-    previous: u32,
-    next: u32,
-}
-
-const UNLINKED: Links = Links { previous: NONE, next: NONE };
-
-#[derive(Clone, Copy, Debug)]
-struct List {
-    head: u32,
-    tail: u32,
-}
-
-const EMPTY: List = List { head: NONE, tail: NONE };
-
-/// One knock. The first hit's identity stands in the slot, because most knocks never get further.
-#[derive(Debug)]
-struct Slot {
-    begun: Instant,
-    number: u64,
-    /// By door and at stage 1. A knock that got further has its later counted hits, last first, in `Knocks::later`,
-    /// where the second list's `next` was.
-    links: [Links; 2],
-    first_sequence: u32,
-    door: u32,
-    /// The same source's knock at a later door; in a free slot, the next free one.
-    chained: u32,
-    /// The next source in the bucket, if this is its source's knock at the first such door.
-    in_bucket: u32,
-    first_source_port: u16,
-    first_port: u16,
-    first_protocol: Protocol,
-    source: IpAddr,
-    stage: u8,
-}
-
-const _: () = assert!(size_of::<Slot>() == 72, "a million knocks fit in 100 MiB only if a slot stays this small");
-
 #[derive(Debug)]
 struct Later {
     counted: Counted,
@@ -112,10 +69,8 @@ pub(crate) struct Knocks {
     slots: Vec<Slot>,
     free: u32,
     live: usize,
-    /// A power of two of them, at least as many as there are sources that have a knock: for each the slot of one
-    /// source's knock at the first such door.
+    /// A power of two of them, at least twice as many as there are knocks: each has the first slot of its chain.
     buckets: Box<[u32]>,
-    sources: usize,
     summary: Summary,
     hasher: FixedState,
     by_door: Vec<List>,
@@ -133,11 +88,10 @@ impl Knocks {
             free: NONE,
             live: 0,
             buckets: vec![NONE; 64].into(),
-            sources: 0,
             summary: Summary::new(seed),
             hasher: FixedState::with_seed(seed),
-            by_door: vec![EMPTY; doors],
-            at_stage_1: EMPTY,
+            by_door: vec![List::EMPTY; doors],
+            at_stage_1: List::EMPTY,
             later: Vec::new(),
             free_later: NONE,
             touched: Cell::new(0),
@@ -170,8 +124,8 @@ impl Knocks {
     pub(crate) fn of_source(&self, source: &IpAddr) -> impl Iterator<Item = KnockId> + '_ {
         let head = if self.may_be_of(source) { self.head(source) } else { None };
         std::iter::successors(head, |id| {
-            let next = self.slot(*id).chained;
-            (next != NONE).then_some(KnockId(next))
+            let slot = self.slot(*id);
+            slot.is_followed().then_some(KnockId(slot.in_bucket))
         })
     }
 
@@ -189,7 +143,7 @@ impl Knocks {
     /// When the oldest knock at `door` began, and which it is.
     pub(crate) fn oldest_at(&self, door: u32) -> Option<(Instant, KnockId)> {
         let id = self.of_door(door).next()?;
-        Some((self.slot(id).begun, id))
+        Some((self.slot(id).begun(), id))
     }
 
     /// The oldest of all knocks at stage 1.
@@ -199,8 +153,7 @@ impl Knocks {
 
     /// What can be said of a knock.
     pub(crate) fn seen(&self, id: KnockId) -> Seen {
-        let slot = self.slot(id);
-        Seen { source: slot.source, door: slot.door, number: slot.number, stage: slot.stage }
+        self.slot(id).seen()
     }
 
     /// Whether `hit` repeats one that this knock counted.
@@ -214,35 +167,38 @@ impl Knocks {
     }
 
     /// Begins a knock at stage 1. The source must have none at this door, and `counted.at` must not be earlier than
-    /// that of any knock before it.
+    /// that of any knock before it; `number` is below [`NUMBERS`].
     pub(crate) fn begin(&mut self, source: IpAddr, door: u32, number: u64, counted: Counted) -> KnockId {
-        let slot = Slot {
-            begun: counted.at,
-            number,
-            links: [UNLINKED; 2],
-            first_sequence: counted.sequence,
-            door,
-            chained: NONE,
-            in_bucket: NONE,
-            first_source_port: counted.source_port,
-            first_port: counted.port,
-            first_protocol: counted.protocol,
-            source,
-            stage: 1,
-        };
-        let id = self.store(slot);
+        if self.live == self.buckets.len() / 2 {
+            self.add_buckets();
+        }
+        let id = self.store(Slot::new(source, door, number, counted));
         self.chain(id);
-        push_back(&mut self.slots, BY_DOOR, &mut self.by_door[door as usize], id);
-        push_back(&mut self.slots, AT_STAGE_1, &mut self.at_stage_1, id);
+        self.push_back(id);
         self.live += 1;
         KnockId(id)
+    }
+
+    /// Ends a knock and begins another of the same source at the same door, which takes its place: [`Knocks::end`] and
+    /// [`Knocks::begin`] in one, but what leads from the source to its knock is not touched.
+    pub(crate) fn begin_again(
+        &mut self,
+        id: KnockId,
+        number: u64,
+        counted: Counted,
+        remember: impl FnMut(&Seen, Counted),
+    ) -> Seen {
+        let seen = self.leave(id, remember);
+        self.slots[id.0 as usize].replace(number, counted);
+        self.push_back(id.0);
+        seen
     }
 
     /// Takes a knock one stage further; gives the stage reached.
     pub(crate) fn advance(&mut self, id: KnockId, counted: Counted) -> u8 {
         self.touch();
-        if self.slots[id.0 as usize].stage == 1 {
-            unlink(&mut self.slots, AT_STAGE_1, &mut self.at_stage_1, id.0);
+        if self.slots[id.0 as usize].stage() == 1 {
+            self.at_stage_1.unlink(&mut self.slots, AT_STAGE_1, id.0);
         }
         let slot = &mut self.slots[id.0 as usize];
         let node = Later { counted, next: slot.links[AT_STAGE_1].next };
@@ -254,35 +210,14 @@ impl Knocks {
             self.free_later = std::mem::replace(&mut self.later[place as usize], node).next;
             place
         };
-        slot.stage += 1;
-        slot.stage
+        slot.advance()
     }
 
     /// Ends a knock and hands the hits that it counted to `remember`, in the order in which they were counted.
-    pub(crate) fn end(&mut self, id: KnockId, mut remember: impl FnMut(Counted)) -> Seen {
-        let seen = self.seen(id);
-        remember(self.slots[id.0 as usize].first());
-        // The chain runs from the last hit to the second; a sequence has at most 32.
-        let mut places = [NONE; crate::sequence::MAX_PORTS];
-        let mut count = 0;
-        let mut place = self.slots[id.0 as usize].later();
-        while place != NONE {
-            self.touch();
-            places[count] = place;
-            count += 1;
-            place = self.later[place as usize].next;
-        }
-        for &place in places[..count].iter().rev() {
-            remember(self.later[place as usize].counted);
-            self.later[place as usize].next = self.free_later;
-            self.free_later = place;
-        }
-        unlink(&mut self.slots, BY_DOOR, &mut self.by_door[seen.door as usize], id.0);
-        if seen.stage == 1 {
-            unlink(&mut self.slots, AT_STAGE_1, &mut self.at_stage_1, id.0);
-        }
+    pub(crate) fn end(&mut self, id: KnockId, remember: impl FnMut(&Seen, Counted)) -> Seen {
+        let seen = self.leave(id, remember);
         self.unchain(id.0);
-        self.slots[id.0 as usize].chained = self.free;
+        self.slots[id.0 as usize].free(self.free);
         self.free = id.0;
         self.live -= 1;
         seen
@@ -292,22 +227,56 @@ impl Knocks {
     /// ended. The order among doors may change, so chains and lists are made again, oldest knock first.
     pub(crate) fn renumber(&mut self, place: &[Option<u32>], doors: usize) {
         let mut ids: Vec<u32> = (0..index(self.by_door.len())).flat_map(|d| self.of_door(d)).map(|id| id.0).collect();
-        ids.sort_unstable_by_key(|id| self.slots[*id as usize].number);
+        ids.sort_unstable_by_key(|id| {
+            let slot = &self.slots[*id as usize];
+            (slot.begun(), slot.number())
+        });
         self.buckets.fill(NONE);
-        self.sources = 0;
         self.summary.refill(0, std::iter::empty());
-        self.by_door = vec![EMPTY; doors];
+        self.by_door = vec![List::EMPTY; doors];
         for id in ids {
             let slot = &mut self.slots[id as usize];
-            slot.links[BY_DOOR] = UNLINKED;
-            slot.chained = NONE;
+            slot.set_followed(false);
             if let Some(door) = place[slot.door as usize] {
                 slot.door = door;
             }
             let door = slot.door;
             self.chain(id);
-            push_back(&mut self.slots, BY_DOOR, &mut self.by_door[door as usize], id);
+            self.by_door[door as usize].push_back(&mut self.slots, BY_DOOR, id);
         }
+    }
+
+    /// Puts a knock at stage 1 to the ends of its lists.
+    fn push_back(&mut self, id: u32) {
+        let door = self.slots[id as usize].door;
+        self.by_door[door as usize].push_back(&mut self.slots, BY_DOOR, id);
+        self.at_stage_1.push_back(&mut self.slots, AT_STAGE_1, id);
+    }
+
+    /// Takes a knock out of its lists, and hands its hits over.
+    fn leave(&mut self, id: KnockId, mut remember: impl FnMut(&Seen, Counted)) -> Seen {
+        let slot = self.slot(id);
+        let (seen, first, mut place) = (slot.seen(), slot.first(), slot.later());
+        remember(&seen, first);
+        // The chain runs from the last hit to the second; a sequence has at most 32.
+        let mut places = [NONE; crate::sequence::MAX_PORTS];
+        let mut count = 0;
+        while place != NONE {
+            self.touch();
+            places[count] = place;
+            count += 1;
+            place = self.later[place as usize].next;
+        }
+        for &place in places[..count].iter().rev() {
+            remember(&seen, self.later[place as usize].counted);
+            self.later[place as usize].next = self.free_later;
+            self.free_later = place;
+        }
+        self.by_door[seen.door as usize].unlink(&mut self.slots, BY_DOOR, id.0);
+        if seen.stage == 1 {
+            self.at_stage_1.unlink(&mut self.slots, AT_STAGE_1, id.0);
+        }
+        seen
     }
 
     fn touch(&self) {
@@ -331,68 +300,14 @@ impl Knocks {
             return index(self.slots.len() - 1);
         }
         let id = self.free;
-        self.free = std::mem::replace(&mut self.slots[id as usize], slot).chained;
+        self.free = std::mem::replace(&mut self.slots[id as usize], slot).in_bucket;
         id
-    }
-}
-
-impl Slot {
-    /// Where the later counted hits stand; none at stage 1.
-    fn later(&self) -> u32 {
-        if self.stage > 1 { self.links[AT_STAGE_1].next } else { NONE }
-    }
-
-    fn first(&self) -> Counted {
-        Counted {
-            at: self.begun,
-            sequence: self.first_sequence,
-            source_port: self.first_source_port,
-            port: self.first_port,
-            protocol: self.first_protocol,
-        }
-    }
-}
-
-/// What is hashed of a source: cheaper than its derived `Hash`, and the families stay apart.
-#[inline(always)]
-pub(crate) fn key(source: &IpAddr) -> (u64, u64) {
-    match source {
-        IpAddr::V4(v4) => (u64::from(v4.to_bits()), 4),
-        IpAddr::V6(v6) => {
-            let bits = v6.to_bits();
-            #[expect(clippy::cast_possible_truncation, reason = "the two halves of the address")]
-            (bits as u64, (bits >> 64) as u64)
-        }
     }
 }
 
 /// A slab's length as an index; past four thousand million slots the bound on knocks has long dropped some.
 fn index(len: usize) -> u32 {
     u32::try_from(len).unwrap_or(NONE)
-}
-
-fn push_back(slots: &mut [Slot], lane: usize, list: &mut List, id: u32) {
-    slots[id as usize].links[lane] = Links { previous: list.tail, next: NONE };
-    if list.tail == NONE {
-        list.head = id;
-    } else {
-        slots[list.tail as usize].links[lane].next = id;
-    }
-    list.tail = id;
-}
-
-fn unlink(slots: &mut [Slot], lane: usize, list: &mut List, id: u32) {
-    let Links { previous, next } = std::mem::replace(&mut slots[id as usize].links[lane], UNLINKED);
-    if previous == NONE {
-        list.head = next;
-    } else {
-        slots[previous as usize].links[lane].next = next;
-    }
-    if next == NONE {
-        list.tail = previous;
-    } else {
-        slots[next as usize].links[lane].previous = previous;
-    }
 }
 
 #[cfg(test)]

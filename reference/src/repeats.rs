@@ -4,9 +4,10 @@
 //! not wait), and a datagram at once or not at all. Each kind is a queue by the order in which knocks ended, with hash
 //! buckets into it; both are bounded by the bound on knocks (SEQ-10), and what falls out is the oldest.
 
-use std::{collections::VecDeque, hash::BuildHasher, hint::black_box, net::IpAddr, time::Duration};
+use std::{collections::VecDeque, hash::BuildHasher, net::IpAddr, time::Duration};
 
 use foldhash::fast::FixedState;
+use prefetch_index::prefetch_index;
 
 use crate::{knocks::Counted, knocks::key, port::Protocol, time::Instant, wire::Hit};
 
@@ -52,22 +53,37 @@ impl Repeats {
 
     /// Whether `hit` repeats, at `door`, one of a knock that ended.
     pub(crate) fn knows(&self, door: u32, hit: &Hit, now: Instant) -> bool {
-        match hit.protocol {
-            Protocol::Tcp => self.tcp.knows(door, hit, now),
-            Protocol::Udp => self.udp.knows(door, hit, now),
-        }
+        self.of(hit.protocol).knows(door, hit, now)
     }
 
-    /// Begins to load what [`Repeats::knows`] and [`Repeats::remember`] will need for this hit, see [`Knocks::fetch`].
-    ///
-    /// [`Knocks::fetch`]: crate::knocks::Knocks::fetch
-    pub(crate) fn fetch(&self, source: &IpAddr, counted: &Counted) {
-        let memory = match counted.protocol {
+    /// Asks for the bucket that leads to the repeats of a hit, and gives its number.
+    #[inline]
+    pub(crate) fn foresee(&self, source: &IpAddr, door: u32, counted: &Counted) -> usize {
+        let memory = self.of(counted.protocol);
+        let bucket = memory.bucket(source, door, &Packet::of(counted));
+        prefetch_index(&memory.buckets, bucket);
+        bucket
+    }
+
+    /// Asks for the newest hit in a bucket that has come.
+    #[inline]
+    pub(crate) fn foresee_newest(&self, protocol: Protocol, bucket: usize) {
+        let memory = self.of(protocol);
+        let ticket = memory.buckets[bucket];
+        let age = memory.next.wrapping_sub(ticket) as usize;
+        let Some(place) = memory.queue.len().checked_sub(age) else { return };
+        let (older, younger) = memory.queue.as_slices();
+        let (half, place) = place.checked_sub(older.len()).map_or((older, place), |place| (younger, place));
+        // It may lie across two cache lines; where the next one begins is in the second.
+        prefetch_index(half, place);
+        prefetch_index(half, place + 1);
+    }
+
+    fn of(&self, protocol: Protocol) -> &Memory {
+        match protocol {
             Protocol::Tcp => &self.tcp,
             Protocol::Udp => &self.udp,
-        };
-        let newest = memory.at(memory.buckets[memory.bucket(source, 0, &Packet::of(counted))]);
-        black_box(newest.map(|(_, ended)| ended.older));
+        }
     }
 
     /// Gives the doors new numbers; what belongs to a door that has none is forgotten.

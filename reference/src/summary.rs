@@ -5,7 +5,7 @@
 //! count beside each bit, which is touched only when a source gets its first knock or loses its last, tells when to clear
 //! it. The counts of a word fill a cache line, so that changing both is one load, too.
 
-use std::hint::black_box;
+use prefetch_index::prefetch_index;
 
 /// The fewest places.
 const LEAST: usize = 1 << 12;
@@ -45,10 +45,11 @@ impl Summary {
         self.bits[word] & both == both
     }
 
-    /// Begins to load what adding or removing this source will need.
-    pub(crate) fn fetch(&self, key: (u64, u64)) {
+    /// Asks for what adding or removing this source needs.
+    #[inline]
+    pub(crate) fn foresee(&self, key: (u64, u64)) {
         let (word, [place, _]) = self.places(key);
-        black_box(self.counts[word << 6 | place]);
+        prefetch_index(&self.counts, word << 6 | place);
     }
 
     /// Adds a source that is not here; says whether there are now too many for the places, so that
@@ -81,6 +82,11 @@ impl Summary {
             }
         }
         self.sources -= 1;
+    }
+
+    /// How many sources are here.
+    pub(crate) fn len(&self) -> usize {
+        self.sources
     }
 
     /// Takes exactly these sources, so many, and as many places as they need.

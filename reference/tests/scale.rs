@@ -38,8 +38,8 @@ fn a_million_fit_in_100_mib(before: Option<u64>) -> Crowd {
         let (grown, peak) = (after.saturating_sub(before), peak.saturating_sub(before));
         assert!(grown <= 100 * MIB, "a million knocks take {grown} bytes");
         assert!(peak <= 100 * MIB, "on the way to a million knocks, {peak} bytes were taken");
-        // A measure of nothing passes any bound: the slots alone are 72 bytes each.
-        assert!(grown >= 70 * MIB, "a million knocks take only {grown} bytes: is the measure right?");
+        // A measure of nothing passes any bound: the slots alone are 64 bytes each.
+        assert!(grown >= 61 * MIB, "a million knocks take only {grown} bytes: is the measure right?");
     }
     crowd
 }

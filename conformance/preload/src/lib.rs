@@ -14,7 +14,7 @@ use std::{
     sync::{Mutex, OnceLock, PoisonError},
 };
 
-use libc::{_IOLBF, FILE, c_char, c_int, c_void, exit, setvbuf, timeval};
+use libc::{_IOLBF, FILE, O_RDONLY, c_char, c_int, c_void, close, exit, open, setvbuf, strncpy, timeval};
 // Their functions are part of this library.
 use {preload_names as _, preload_process as _};
 
@@ -65,7 +65,19 @@ extern "C" fn pcap_open_live(name: *const c_char, _: c_int, _: c_int, _: c_int, 
         (capture, CStr::from_ptr(name))
     };
     let start = packets.first().map_or(0, |(header, _)| micros(header));
-    preload_world::listen(&name.to_string_lossy(), start);
+    let name = name.to_string_lossy();
+    if !preload_world::listen(&name, start) {
+        let text = CString::new(format!("{name}: No such device exists (No such device exists)")).unwrap_or_default();
+        // SAFETY: the buffer has 256 bytes (PCAP_ERRBUF_SIZE); the text ends with a zero byte, and is cut before.
+        unsafe { strncpy(error, text.as_ptr(), 255) };
+        return null_mut();
+    }
+    // SAFETY: our copy of standard input is taken, and nothing else has been opened by that number. The lowest number that
+    // is free, which is 0 again, becomes that of /dev/null: a command that reads would take answers that are for us.
+    unsafe {
+        close(0);
+        open(c"/dev/null".as_ptr(), O_RDONLY);
+    }
     PACKETS.get_or_init(|| packets);
     capture
 }
@@ -94,7 +106,7 @@ extern "C" fn pcap_dispatch(
     user: *mut c_void,
 ) -> c_int {
     let packets = PACKETS.get().map_or(&[][..], Vec::as_slice);
-    let Some(index) = preload_world::next(packets.iter().map(|(header, _)| micros(header))) else {
+    let Some(index) = preload_world::next(|index| packets.get(index).map(|(header, _)| micros(header))) else {
         // SAFETY: exit(3) may be called by whoever is in no exit handler; it flushes what the daemon has written.
         unsafe { exit(0) }
     };
@@ -103,7 +115,9 @@ extern "C" fn pcap_dispatch(
     #[expect(clippy::cast_possible_truncation, reason = "the length was a 32-bit number when it came")]
     let program = Program { length: code.len() as u32, code: code.as_ptr() };
     // SAFETY: the program, the header and as many bytes as that says live until the call returns.
-    let passes = unsafe { pcap_offline_filter(&raw const program, header, bytes.as_ptr()) } != 0;
+    let filter = || unsafe { pcap_offline_filter(&raw const program, header, bytes.as_ptr()) } != 0;
+    // Without any address the daemon sets no filter.
+    let passes = preload_world::hears() && (code.is_empty() || filter());
     if passes {
         callback(user, header, bytes.as_ptr());
     }

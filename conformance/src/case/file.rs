@@ -261,7 +261,7 @@ fn expand(raw: &RawCase, row: &BTreeMap<String, String>, origin: Origin) -> Resu
 fn kind(raw: &RawCase, fill: &mut Filler<'_>) -> Result<Kind, Problem> {
     match (&raw.config, &raw.client) {
         (Some(config), None) => Ok(Kind::Daemon {
-            config: config.bytes(&mut |text| Ok(names::resolve(&fill.text(text)?)))?,
+            config: config.bytes(&mut |text| fill.text(text), names::resolve)?,
             options: fill.all(&raw.options)?.iter().map(|option| names::resolve(option)).collect(),
         }),
         (None, Some(arguments)) => {
@@ -273,7 +273,7 @@ fn kind(raw: &RawCase, fill: &mut Filler<'_>) -> Result<Kind, Problem> {
 }
 
 fn texts(raw: &BTreeMap<String, Text>, fill: &mut Filler<'_>) -> Result<BTreeMap<String, Vec<u8>>, String> {
-    raw.iter().map(|(name, text)| Ok((name.clone(), text.bytes(&mut |text| fill.text(text))?))).collect()
+    raw.iter().map(|(name, text)| Ok((name.clone(), text.bytes(&mut |text| fill.text(text), str::to_owned)?))).collect()
 }
 
 /// Files of the system: their texts are not the case's, so names in them stand for addresses as in a configuration.
@@ -281,7 +281,7 @@ fn system(raw: &BTreeMap<String, Text>, fill: &mut Filler<'_>) -> Result<BTreeMa
     if let Some(path) = raw.keys().find(|path| !path.starts_with('/')) {
         return Err(format!("`{path}` is no file of the system: an absolute path is expected"));
     }
-    let bytes = |text: &Text, fill: &mut Filler<'_>| text.bytes(&mut |text| Ok(names::resolve(&fill.text(text)?)));
+    let bytes = |text: &Text, fill: &mut Filler<'_>| text.bytes(&mut |text| fill.text(text), names::resolve);
     raw.iter().map(|(path, text)| Ok((path.clone(), bytes(text, fill)?))).collect()
 }
 

@@ -12,9 +12,10 @@ use crate::timeline::hex;
 )]
 pub(super) enum Text {
     Plain(String),
+    // Before the tables: a list of one string would pass for a table's only value.
+    Parts(Vec<Text>),
     Hex(Hex),
     Repeat(Repeat),
-    Parts(Vec<Text>),
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -31,16 +32,20 @@ pub(super) struct Repeat {
 }
 
 impl Text {
-    /// Its bytes, every string first given to `edit`.
-    pub(super) fn bytes(&self, edit: &mut impl FnMut(&str) -> Result<String, String>) -> Result<Vec<u8>, String> {
+    /// Its bytes: `fill` fills in the row of `each` everywhere, `edit` is for what is no hexadecimal.
+    pub(super) fn bytes(
+        &self,
+        fill: &mut impl FnMut(&str) -> Result<String, String>,
+        edit: fn(&str) -> String,
+    ) -> Result<Vec<u8>, String> {
         match self {
-            Self::Plain(text) => edit(text).map(String::into_bytes),
-            Self::Hex(Hex { hex: digits }) => hex(&digits.split_whitespace().collect::<String>()),
-            Self::Repeat(Repeat { repeat, times }) => Ok(edit(repeat)?.repeat(*times).into_bytes()),
+            Self::Plain(text) => Ok(edit(&fill(text)?).into_bytes()),
+            Self::Hex(Hex { hex: digits }) => hex(&fill(digits)?.split_whitespace().collect::<String>()),
+            Self::Repeat(Repeat { repeat, times }) => Ok(edit(&fill(repeat)?).repeat(*times).into_bytes()),
             Self::Parts(parts) => {
                 let mut bytes = Vec::new();
                 for part in parts {
-                    bytes.extend(part.bytes(edit)?);
+                    bytes.extend(part.bytes(fill, edit)?);
                 }
                 Ok(bytes)
             }

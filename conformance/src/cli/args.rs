@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroUsize, path::PathBuf};
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::subjects::SubjectName;
 
@@ -92,9 +92,34 @@ pub struct Selection {
 /// Who is judged.
 #[derive(Args, Clone, Debug)]
 pub struct SubjectArgs {
-    /// Who carries the cases
-    #[arg(long, value_enum, default_value_t)]
-    pub subject: SubjectName,
+    /// Who carries the cases [default: live with --daemon, --client or --adapter, else replay, this project's engine]
+    #[arg(long, value_enum)]
+    pub subject: Option<SubjectName>,
+
+    /// What it needs.
+    #[command(flatten)]
+    pub settings: Settings,
+}
+
+/// What a subject needs.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Settings {
+    /// The daemon's executable [default: the one that is installed]
+    #[arg(long, value_name = "PATH")]
+    pub daemon: Option<PathBuf>,
+
+    /// The library that lets the C knockd judge a capture [default: beside this program, or `KNOCK_PRELOAD`]
+    #[arg(long, value_name = "PATH")]
+    pub preload: Option<PathBuf>,
+
+    /// The client for --subject live: with knock's command line
+    #[arg(long, value_name = "PATH")]
+    pub client: Option<PathBuf>,
+
+    /// How --subject live runs and reads the daemon, and in which language it is told its doors: a file, or `knockd` or
+    /// `nftables` [default: knockd]
+    #[arg(long, value_name = "FILE|NAME")]
+    pub adapter: Option<PathBuf>,
 
     /// What reports call who is judged
     #[arg(long, value_name = "TEXT")]
@@ -103,6 +128,21 @@ pub struct SubjectArgs {
     /// How many cases at a time [default: as many as the subject likes]
     #[arg(long, value_name = "N")]
     pub jobs: Option<NonZeroUsize>,
+}
+
+impl SubjectArgs {
+    /// The subject that is named, or that what it needs tells, or the one that needs nothing.
+    ///
+    /// # Errors
+    ///
+    /// None is named, and the program was built without this project's engine.
+    pub fn name(&self) -> Result<SubjectName, String> {
+        let known = |key: &str| SubjectName::value_variants().iter().find(|name| name.key() == key).copied();
+        let Settings { daemon, client, adapter, .. } = &self.settings;
+        let is_program = daemon.is_some() || client.is_some() || adapter.is_some();
+        let implied = known(if is_program { "live" } else { "replay" });
+        self.subject.or(implied).ok_or("name a subject: this program was built without `replay`".to_owned())
+    }
 }
 
 /// Where the known deviations are.
@@ -156,9 +196,9 @@ pub struct DiffArgs {
     /// Another one
     pub b: String,
 
-    /// Whatever the subjects need.
+    /// What the subjects need.
     #[command(flatten)]
-    pub subject: SubjectArgs,
+    pub settings: Settings,
 
     /// By which cases.
     #[command(flatten)]

@@ -16,6 +16,7 @@ use crate::{
     },
     select,
     status::Status,
+    subject::Broken,
     subjects::{self, SubjectName},
     time::Nanos,
 };
@@ -56,21 +57,20 @@ fn report(side: &str, cases: &[Case], args: &DiffArgs) -> Result<Report, Wrong> 
     if Path::new(side).extension().is_some_and(|ending| ending == "json") {
         return super::tell::read(Path::new(side));
     }
-    let mut subject = args.subject.clone();
-    subject.subject = SubjectName::from_str(side, false).map_err(|_| {
+    let name = SubjectName::from_str(side, false).map_err(|_| {
         let known: Vec<_> = SubjectName::value_variants().iter().filter_map(ValueEnum::to_possible_value).collect();
         let known: Vec<_> = known.iter().map(|value| value.get_name()).collect();
         Wrong::Given(format!("`{side}` is neither a report, REPORT.json, nor one of the subjects {}", known.join(", ")))
     })?;
-    let chosen = subjects::choose(&subject).map_err(Wrong::Given)?;
-    let judged = judge::judge(cases, &chosen, &subject);
+    let chosen = subjects::choose(name, &args.settings)?;
+    let judged = judge::judge(cases, &chosen, args.settings.jobs);
     let report = Report::new(&chosen.judge(), judged, &Ledger::default(), &[]);
     match report
         .cases
         .iter()
         .find_map(|case| if let Outcome::Broken { why } = &case.outcome { Some(why) } else { None })
     {
-        Some(why) => Err(Wrong::Given(format!("{side}: a world broke: {why}"))),
+        Some(why) => Err(Wrong::Broken(Broken(format!("{side}: {why}")))),
         None => Ok(report),
     }
 }

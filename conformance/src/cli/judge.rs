@@ -18,9 +18,9 @@ use crate::{
 /// Judges and tells.
 pub(super) fn run(args: &RunArgs) -> Result<Output, Wrong> {
     let cases = select::select(&args.selection.files, &args.selection.only)?;
-    let chosen = subjects::choose(&args.subject).map_err(Wrong::Given)?;
+    let chosen = choose(&args.subject)?;
     let ledger = ledger(&args.ledger, &chosen)?;
-    let judged = judge(&cases, &chosen, &args.subject);
+    let judged = judge(&cases, &chosen, args.subject.settings.jobs);
     if let Some(directory) = &args.keep {
         keep::failures(&judged, directory).map_err(|(path, error)| Wrong::File(path, error))?;
     }
@@ -38,14 +38,20 @@ pub(super) fn run(args: &RunArgs) -> Result<Output, Wrong> {
     Ok(Output { text: terminal::tell(&report), status: report.verdict() })
 }
 
+/// The subject that the command line names.
+pub(super) fn choose(args: &SubjectArgs) -> Result<Chosen, Wrong> {
+    let name = args.name().map_err(Wrong::Given)?;
+    Ok(subjects::choose(name, &args.settings)?)
+}
+
 /// Judges by the cases with a bar on a terminal.
-pub(super) fn judge<'a>(cases: &'a [Case], chosen: &Chosen, args: &SubjectArgs) -> Vec<Judged<'a>> {
+pub(super) fn judge<'a>(cases: &'a [Case], chosen: &Chosen, jobs: Option<NonZeroUsize>) -> Vec<Judged<'a>> {
     let bar =
         if std::io::stderr().is_terminal() { ProgressBar::new(cases.len() as u64) } else { ProgressBar::hidden() };
     if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} cases {msg}") {
         bar.set_style(style);
     }
-    let jobs = args.jobs.or(chosen.jobs).or_else(|| thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
+    let jobs = jobs.or(chosen.jobs).or_else(|| thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
     let judged = run::run(cases, &*chosen.subject, jobs, &|_| bar.inc(1));
     bar.finish_and_clear();
     judged

@@ -11,14 +11,14 @@ use crate::{
     run::Outcome,
     select,
     status::Status,
-    subjects,
+    subjects::Chosen,
 };
 
 const BOLD: Style = Style::new().bold();
 
 /// Shows the ledger, or with `--update` runs every case and writes it.
 pub(super) fn ledger(args: &LedgerArgs) -> Result<Output, Wrong> {
-    let chosen = subjects::choose(&args.subject).map_err(Wrong::Given)?;
+    let chosen = judge::choose(&args.subject)?;
     if args.update {
         return update(args, &chosen);
     }
@@ -35,7 +35,7 @@ pub(super) fn ledger(args: &LedgerArgs) -> Result<Output, Wrong> {
     Ok(Output::good(text))
 }
 
-fn update(args: &LedgerArgs, chosen: &subjects::Chosen) -> Result<Output, Wrong> {
+fn update(args: &LedgerArgs, chosen: &Chosen) -> Result<Output, Wrong> {
     let given = |why: &str| Wrong::Given(why.to_owned());
     if !args.selection.only.is_empty() || !args.selection.files.is_empty() {
         return Err(given("a ledger is updated from a run of all built-in cases: leave out --only and case files"));
@@ -50,7 +50,7 @@ fn update(args: &LedgerArgs, chosen: &subjects::Chosen) -> Result<Output, Wrong>
     let old = fs::read_to_string(path).map_err(|error| Wrong::File(path.to_owned(), error))?;
     let ledger = Ledger::read(&old).map_err(|why| Wrong::Given(format!("{name}: {why}")))?;
     let cases = select::all(&[])?;
-    let judged = judge::judge(&cases, chosen, &args.subject);
+    let judged = judge::judge(&cases, chosen, args.subject.settings.jobs);
     if let Some(broken) = judged.iter().find(|judged| matches!(judged.outcome, Outcome::Broken(_))) {
         return Ok(Output {
             text: format!("{}: a world broke, so the run is partial; the ledger stays as it is\n", broken.case.id),

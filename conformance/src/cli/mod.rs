@@ -9,8 +9,10 @@ mod tell;
 
 use std::{fmt, io, path::PathBuf};
 
-pub use self::args::{Cli, Command, DiffArgs, LedgerArg, LedgerArgs, RunArgs, Selection, SubjectArgs, TableArgs};
-use crate::{case::CaseError, select::SelectError, status::Status};
+pub use self::args::{
+    Cli, Command, DiffArgs, LedgerArg, LedgerArgs, RunArgs, Selection, Settings, SubjectArgs, TableArgs,
+};
+use crate::{case::CaseError, select::SelectError, status::Status, subject::Broken};
 
 /// What a command has to say, and how the program ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +29,7 @@ impl Output {
     }
 }
 
-/// The program was used wrongly, or what it was given cannot be used: exit status 2.
+/// Nobody was judged.
 #[derive(Debug)]
 pub enum Wrong {
     /// The cases.
@@ -36,6 +38,19 @@ pub enum Wrong {
     File(PathBuf, io::Error),
     /// Something that was given.
     Given(String),
+    /// The world broke before the first case.
+    Broken(Broken),
+}
+
+impl Wrong {
+    /// How the program ends.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        match self {
+            Self::Select(_) | Self::File(..) | Self::Given(_) => Status::WrongUse,
+            Self::Broken(_) => Status::WorldBroke,
+        }
+    }
 }
 
 impl fmt::Display for Wrong {
@@ -44,6 +59,7 @@ impl fmt::Display for Wrong {
             Self::Select(error) => error.fmt(f),
             Self::File(path, error) => write!(f, "{}: {error}", path.display()),
             Self::Given(why) => f.write_str(why),
+            Self::Broken(broken) => write!(f, "a world broke: {broken}"),
         }
     }
 }
@@ -53,6 +69,12 @@ impl std::error::Error for Wrong {}
 impl From<SelectError> for Wrong {
     fn from(error: SelectError) -> Self {
         Self::Select(error)
+    }
+}
+
+impl From<Broken> for Wrong {
+    fn from(broken: Broken) -> Self {
+        Self::Broken(broken)
     }
 }
 
@@ -66,7 +88,7 @@ impl From<CaseError> for Wrong {
 ///
 /// # Errors
 ///
-/// The program was used wrongly; nobody was judged.
+/// Nobody was judged: the program was used wrongly, or the world broke.
 pub fn execute(cli: Cli) -> Result<Output, Wrong> {
     match cli.command {
         Command::Run(args) => judge::run(&args),

@@ -11,7 +11,7 @@ use crate::{
     case::{CONFIG, Case, Kind},
     check::Problem,
     run::{Judged, Outcome},
-    transcript::{Sight, Transcript},
+    transcript::Transcript,
 };
 
 /// Writes a directory `DIRECTORY/ID` for each failure, known or not: `packets.pcap`, the configuration and the files as
@@ -50,16 +50,7 @@ fn keep(case: &Case, problems: &[Problem], transcript: Option<&Transcript>, plac
         }
     }
     let seen = transcript.map(|transcript| transcript.seen.as_slice()).unwrap_or_default();
-    let logged = seen.iter().filter_map(|seen| match &seen.what {
-        Sight::Log(line) => Some(line.as_str()),
-        Sight::Run(_)
-        | Sight::Says(_)
-        | Sight::Syslog(_)
-        | Sight::File { .. }
-        | Sight::Exit(_)
-        | Sight::SecondExit(_)
-        | Sight::Sent(_) => None,
-    });
+    let logged = seen.iter().map(Sighting::new).filter(|sight| sight.kind == "log").map(|sight| sight.what);
     fs::write(place.join("log"), lines(logged))?;
     fs::write(place.join("transcript"), lines(seen.iter().map(Sighting::new)))?;
     fs::write(place.join("timeline"), &case.timeline_text)?;

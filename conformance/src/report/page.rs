@@ -65,7 +65,8 @@ struct RowView {
     id: String,
     level: &'static str,
     source: &'static str,
-    text: String,
+    /// Words and code in turn, as backquotes part them.
+    text: Vec<&'static str>,
     deviates: bool,
     cells: Vec<CellView>,
 }
@@ -117,7 +118,10 @@ impl Page {
                 implementation: (*implementation).to_owned(),
                 class: class(cell.standing),
                 label: cell.standing.to_string(),
-                cases: cell.cases.iter().map(|(report, case)| CaseView::new(report, case, &mut pictures)).collect(),
+                cases: worst_first(&cell.cases)
+                    .iter()
+                    .map(|(report, case)| CaseView::new(report, case, &mut pictures))
+                    .collect(),
             });
             let row = RowView {
                 id: row.clause.id.clone(),
@@ -130,7 +134,7 @@ impl Page {
                     Source::Practice => "practice",
                     Source::Decision => "decision",
                 },
-                text: row.clause.text.clone(),
+                text: row.clause.text.split('`').collect(),
                 deviates: row.cells.iter().any(|cell| matches!(cell.standing, Standing::Deviates(_))),
                 cells: cells.collect(),
             };
@@ -221,6 +225,17 @@ impl Pictures {
     }
 }
 
+fn worst_first<'a>(cases: &[(&'a Report, &'a CaseReport)]) -> Vec<(&'a Report, &'a CaseReport)> {
+    let mut cases = cases.to_vec();
+    cases.sort_by_key(|(_, case)| match &case.outcome {
+        Outcome::Failed | Outcome::Broken { .. } => 0,
+        Outcome::Known { .. } => 1,
+        Outcome::Passed => 2,
+        Outcome::Skipped { .. } | Outcome::Unclaimed { .. } => 3,
+    });
+    cases
+}
+
 fn class(standing: Standing) -> &'static str {
     match standing {
         Standing::Conforms => "good",
@@ -242,7 +257,7 @@ fn word(outcome: &Outcome) -> &'static str {
     match outcome {
         Outcome::Passed => "passed",
         Outcome::Failed => "failed",
-        Outcome::Known { .. } => "known deviation",
+        Outcome::Known { .. } => "known",
         Outcome::Skipped { .. } => "skipped",
         Outcome::Unclaimed { .. } => "not claimed",
         Outcome::Broken { .. } => "broken",

@@ -50,7 +50,7 @@ pub fn parting(a: &[Sighting], b: &[Sighting], tolerance: Nanos) -> Option<Parti
 
 fn of_interest(seen: &[Sighting]) -> Vec<&Sighting> {
     let of_interest = |sight: &&Sighting| match sight.kind.as_str() {
-        "says" => false,
+        "says" | "syslog" => false,
         "log" => check::is_in_the_words_of_log_2(&sight.what),
         _ => true,
     };

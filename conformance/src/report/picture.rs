@@ -17,15 +17,15 @@ const ROW: usize = 24;
 /// The height of the row of names.
 const HEAD: usize = 30;
 /// Where the first client stands.
-const CLIENT: usize = 110;
+const CLIENT: usize = 80;
 /// How far the next one is.
 const LANE: usize = 70;
 /// How far the daemon is from the last client: room for an arrow's label.
-const REACH: usize = 260;
+const REACH: usize = 280;
 /// More clients than this share one line, each arrow with its name.
 const LANES: usize = 4;
 /// The width of the whole.
-const WIDTH: usize = 1120;
+const WIDTH: usize = 780;
 /// The width of a character of the fixed-width font, in hundredths.
 const CHARACTER: usize = 730;
 /// A failure with more problems than this is drawn in part.

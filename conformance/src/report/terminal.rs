@@ -8,7 +8,7 @@ use super::{
     Report,
     case::{CaseReport, Outcome, Problem},
 };
-use crate::{status::Status, time::Nanos};
+use crate::{clause::CLAUSES, status::Status, time::Nanos};
 
 const RED: Style = AnsiColor::Red.on_default().bold();
 const GREEN: Style = AnsiColor::Green.on_default();
@@ -99,20 +99,17 @@ impl Sums {
     }
 }
 
-/// A line for each group of clauses. A case counts once, in the group of the first clause that it names.
+/// A line for each group of clauses, in the contract's order. A case counts once, in the group of the first clause that it names.
 fn groups(text: &mut String, report: &Report) {
-    let mut order: Vec<&str> = Vec::new();
-    let mut sums: BTreeMap<&str, Sums> = BTreeMap::new();
+    let group = |clause: &str| clause.split('-').next().unwrap_or_default().to_owned();
+    let mut sums: BTreeMap<String, Sums> = BTreeMap::new();
     for case in &report.cases {
-        let clause = case.all_clauses().next().unwrap_or_default();
-        let group = clause.split('-').next().unwrap_or_default();
-        if !order.contains(&group) {
-            order.push(group);
-        }
-        sums.entry(group).or_default().count(&case.outcome);
+        sums.entry(group(case.all_clauses().next().unwrap_or_default())).or_default().count(&case.outcome);
     }
-    for group in order {
-        *text += &format!("{group:<8}{}\n", sums[group].words());
+    for clause in CLAUSES.iter() {
+        if let Some((group, sums)) = sums.remove_entry(&group(&clause.id)) {
+            *text += &format!("{group:<8}{}\n", sums.words());
+        }
     }
 }
 

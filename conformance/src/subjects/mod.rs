@@ -1,31 +1,58 @@
 //! The subjects: everything that carries a case to a daemon.
 
 #[cfg(target_os = "linux")]
+pub mod live;
+#[cfg(target_os = "linux")]
 pub mod original;
 #[cfg(feature = "replay")]
 pub mod replay;
 
-use std::num::NonZeroUsize;
+use std::{num::NonZeroUsize, path::PathBuf, thread};
 
 use clap::ValueEnum;
 
-use crate::{cli::SubjectArgs, report::Judge, subject::Subject};
+use crate::{
+    adapter::Adapter,
+    cli::Settings,
+    report::Judge,
+    subject::{Broken, Subject},
+};
 
 /// A subject's name on the command line and in ledgers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum SubjectName {
     /// This project's engine over the case rendered as a capture, in virtual time
     #[cfg(feature = "replay")]
-    #[default]
     Replay,
+    /// The unmodified C knockd 0.8 over the case rendered as a capture, in virtual time
+    #[cfg(target_os = "linux")]
+    Original,
+    /// A daemon or a client on a host of its own, in real time: needs root, or namespaces for users
+    #[cfg(target_os = "linux")]
+    Live,
+}
+
+impl SubjectName {
+    /// Its word in ledgers, the same as on the command line.
+    #[must_use]
+    pub fn key(self) -> &'static str {
+        match self {
+            #[cfg(feature = "replay")]
+            Self::Replay => "replay",
+            #[cfg(target_os = "linux")]
+            Self::Original => "original",
+            #[cfg(target_os = "linux")]
+            Self::Live => "live",
+        }
+    }
 }
 
 /// A subject that was chosen, and what belongs to it.
 pub struct Chosen {
     /// The subject.
     pub subject: Box<dyn Subject>,
-    /// What reports call it, if not by its own name.
-    pub name: Option<String>,
+    /// Who is judged, as tables call it.
+    pub implementation: String,
     /// The ledger's `did.SUBJECT`.
     pub key: &'static str,
     /// The built-in ledger of the implementation, if it is a known one.
@@ -38,25 +65,70 @@ impl Chosen {
     /// Who is judged, and by whom.
     #[must_use]
     pub fn judge(&self) -> Judge<'_> {
-        let implementation = self.name.as_deref().unwrap_or_else(|| self.subject.name());
-        Judge { implementation, subject: self.key, precision: self.subject.precision() }
+        Judge { implementation: &self.implementation, subject: self.key, precision: self.subject.precision() }
     }
 }
 
-/// Makes the subject that the command line names.
+/// Makes the subject of this name, or the one that the settings speak of.
 ///
 /// # Errors
 ///
-/// What it was given cannot be used.
-pub fn choose(args: &SubjectArgs) -> Result<Chosen, String> {
-    Ok(match args.subject {
+/// The world breaks before anybody is judged: what the subject needs is not there.
+pub fn choose(name: SubjectName, settings: &Settings) -> Result<Chosen, Broken> {
+    let mut chosen = match name {
         #[cfg(feature = "replay")]
         SubjectName::Replay => Chosen {
             subject: Box::new(replay::Replay),
-            name: args.name.clone(),
-            key: "replay",
+            implementation: "reference".to_owned(),
+            key: name.key(),
             ledger: Some("reference"),
             jobs: None,
         },
-    })
+        #[cfg(target_os = "linux")]
+        SubjectName::Original => Chosen {
+            subject: Box::new(original::Original::find(settings.daemon.as_deref(), settings.preload.as_deref())?),
+            implementation: "knockd 0.8".to_owned(),
+            key: name.key(),
+            ledger: Some("knockd-0.8"),
+            jobs: None,
+        },
+        #[cfg(target_os = "linux")]
+        SubjectName::Live => live(settings)?,
+    };
+    if let Some(name) = &settings.name {
+        chosen.implementation.clone_from(name);
+    }
+    Ok(chosen)
+}
+
+/// Cases that run live mostly sleep: so many for each core.
+#[cfg(target_os = "linux")]
+const LIVE_JOBS: usize = 16;
+
+#[cfg(target_os = "linux")]
+fn live(settings: &Settings) -> Result<Chosen, Broken> {
+    let adapter = match &settings.adapter {
+        None => Adapter::knockd(),
+        Some(name) => Adapter::named(name).map_err(|error| Broken(error.to_string()))?,
+    };
+    // Whoever names a client and nothing else has only a client.
+    let has_daemon = settings.daemon.is_some() || settings.adapter.is_some() || settings.client.is_none();
+    let daemon = settings.daemon.clone().or_else(|| has_daemon.then(|| PathBuf::from(&adapter.program)));
+    let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let jobs = settings.jobs.or_else(|| NonZeroUsize::new(LIVE_JOBS * cores)).unwrap_or(NonZeroUsize::MIN);
+    let (implementation, ledger) = known(&adapter, settings);
+    let subject = live::Live::new(adapter, daemon.as_deref(), settings.client.as_deref(), jobs)?;
+    Ok(Chosen { subject: Box::new(subject), implementation, key: "live", ledger, jobs: Some(jobs) })
+}
+
+/// What is judged, and its built-in ledger: the installed programs are known, any other is a stranger.
+#[cfg(target_os = "linux")]
+fn known(adapter: &Adapter, settings: &Settings) -> (String, Option<&'static str>) {
+    let Settings { daemon, client, .. } = settings;
+    match (adapter.name.as_str(), daemon.as_ref().or(client.as_ref())) {
+        ("knockd", None) => ("knockd 0.8".to_owned(), Some("knockd-0.8")),
+        ("nftables", None) => ("nftables".to_owned(), Some("nftables")),
+        (_, Some(program)) => (program.display().to_string(), None),
+        (name, None) => (name.to_owned(), None),
+    }
 }

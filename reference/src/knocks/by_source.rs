@@ -1,31 +1,70 @@
-//! From a source to its knocks: hash buckets through the slots, and a chain for each source.
+//! From a source to its knocks: hash buckets that run through the slots.
 
-use std::{hash::BuildHasher, hint::black_box, net::IpAddr};
+use std::{hash::BuildHasher, net::IpAddr};
 
-use super::{Counted, KnockId, Knocks, NONE, Slot, key};
+use prefetch_index::prefetch_index;
+
+use super::{
+    Counted, KnockId, Knocks,
+    slot::{AT_STAGE_1, Links, NONE},
+};
 
 impl Knocks {
-    /// Begins to load what a hit of `source` will need. A million knocks are spread over more memory than any cache
-    /// holds, and a packet that changes something waits for half a dozen places in it; asked for all at once, they take
-    /// the time of one or two. The values are not used, only wanted soon.
-    pub(crate) fn fetch(&self, source: &IpAddr) {
-        self.summary.fetch(key(source));
-        let head = self.buckets[self.bucket(source)];
-        black_box(self.slots.get(head as usize).map(|slot| slot.stage));
+    /// Asks for the bucket that leads to the knocks of `source`, and gives its number.
+    #[inline]
+    pub(crate) fn foresee(&self, source: &IpAddr) -> usize {
+        self.summary.foresee(key(source));
+        let bucket = self.bucket(source);
+        prefetch_index(&self.buckets, bucket);
+        bucket
     }
 
-    /// The same for the end of a knock; gives its source and first hit.
-    pub(crate) fn fetch_end(&self, id: KnockId) -> (IpAddr, Counted) {
+    /// Asks for the first knock in a bucket that has come.
+    #[inline]
+    pub(crate) fn foresee_head(&self, bucket: usize) -> Option<KnockId> {
+        self.foresee_slot(self.buckets[bucket])
+    }
+
+    /// Asks for the knock after one that has come, in its bucket.
+    #[inline]
+    pub(crate) fn foresee_following(&self, id: KnockId) -> Option<KnockId> {
+        self.foresee_slot(self.slots[id.0 as usize].in_bucket)
+    }
+
+    /// Whether a knock that has come is of `source`.
+    #[inline]
+    pub(crate) fn is_of(&self, id: KnockId, source: &IpAddr) -> bool {
+        self.slots[id.0 as usize].source == *source
+    }
+
+    /// Asks for what the end of a knock needs that has come; gives its source, its door and its first hit.
+    #[inline]
+    pub(crate) fn foresee_end(&self, id: KnockId) -> (IpAddr, u32, Counted) {
         let slot = &self.slots[id.0 as usize];
-        self.fetch(&slot.source);
-        for links in &slot.links {
-            for neighbour in [links.previous, links.next] {
-                black_box(self.slots.get(neighbour as usize).map(|slot| slot.stage));
-            }
+        for Links { previous, next } in &slot.links {
+            // What is no slot lies outside, where asking does no harm.
+            prefetch_index(&self.slots, *previous as usize);
+            prefetch_index(&self.slots, *next as usize);
         }
-        (slot.source, slot.first())
+        (slot.source, slot.door, slot.first())
     }
 
+    /// The knock at stage 1 that is the next younger than `id`, which is at stage 1.
+    #[inline]
+    pub(crate) fn younger_at_stage_1(&self, id: KnockId) -> Option<KnockId> {
+        self.foresee_slot(self.slots[id.0 as usize].links[AT_STAGE_1].next)
+    }
+
+    #[inline]
+    fn foresee_slot(&self, id: u32) -> Option<KnockId> {
+        if id == NONE {
+            return None;
+        }
+        prefetch_index(&self.slots, id as usize);
+        Some(KnockId(id))
+    }
+
+    /// The source's knock at the first door where it has one.
     pub(super) fn head(&self, source: &IpAddr) -> Option<KnockId> {
         let mut id = self.buckets[self.bucket(source)];
         while id != NONE {
@@ -44,103 +83,102 @@ impl Knocks {
         self.hasher.hash_one(key(source)) as usize & (self.buckets.len() - 1)
     }
 
-    /// Puts a slot into its source's chain, in the doors' order.
+    /// Puts a slot into its source's bucket: among the source's other knocks, in the doors' order, or to the front.
     pub(super) fn chain(&mut self, id: u32) {
         let (source, door) = (self.slots[id as usize].source, self.slots[id as usize].door);
-        let Some(KnockId(head)) = self.head(&source) else { return self.add_source(id, &source) };
-        if self.slots[head as usize].door > door {
-            self.slots[id as usize].chained = head;
-            return self.replace_head(head, id);
-        }
-        let slots = &mut self.slots;
-        let mut before = head;
-        loop {
-            self.touched.set(self.touched.get() + 1);
-            let next = slots[before as usize].chained;
-            if next == NONE || slots[next as usize].door > door {
-                slots[id as usize].chained = next;
-                slots[before as usize].chained = id;
-                return;
-            }
-            before = next;
-        }
-    }
-
-    pub(super) fn unchain(&mut self, id: u32) {
-        let Slot { source, chained: after, .. } = self.slots[id as usize];
-        let Some(KnockId(head)) = self.head(&source) else { return };
-        if head == id {
-            self.replace_head(id, after);
-            if after == NONE {
-                self.sources -= 1;
-                self.summary.remove(key(&source));
-            }
-            return;
-        }
-        let mut before = head;
-        while before != NONE {
-            self.touched.set(self.touched.get() + 1);
-            let next = self.slots[before as usize].chained;
-            if next == id {
-                self.slots[before as usize].chained = after;
-                return;
-            }
-            before = next;
-        }
-    }
-
-    fn add_source(&mut self, id: u32, source: &IpAddr) {
-        if self.sources == self.buckets.len() / 2 {
-            let heads = self.heads();
-            self.buckets = vec![NONE; self.buckets.len() * 2].into();
-            heads.into_iter().for_each(|id| self.add_to_bucket(id));
-        }
-        self.sources += 1;
-        self.add_to_bucket(id);
-        if self.summary.add(key(source)) {
-            let heads = self.heads();
-            self.summary.refill(heads.len(), heads.iter().map(|id| key(&self.slots[*id as usize].source)));
-        }
-    }
-
-    fn add_to_bucket(&mut self, id: u32) {
-        let bucket = self.bucket(&self.slots[id as usize].source);
-        self.slots[id as usize].in_bucket = std::mem::replace(&mut self.buckets[bucket], id);
-    }
-
-    /// Puts `id`, or if that is none what follows, in the place of `head` in its bucket.
-    fn replace_head(&mut self, head: u32, id: u32) {
-        let bucket = self.bucket(&self.slots[head as usize].source);
-        let following = self.slots[head as usize].in_bucket;
-        if let Some(slot) = self.slots.get_mut(id as usize) {
-            slot.in_bucket = following;
-        }
-        let replacement = if id == NONE { following } else { id };
-        let mut at = self.buckets[bucket];
-        if at == head {
-            self.buckets[bucket] = replacement;
-            return;
-        }
-        while at != NONE {
+        let bucket = self.bucket(&source);
+        let known = self.summary.may_hold(key(&source));
+        let (mut before, mut at) = (NONE, if known { self.buckets[bucket] } else { NONE });
+        while at != NONE && self.slots[at as usize].source != source {
             self.touch();
-            let next = self.slots[at as usize].in_bucket;
-            if next == head {
-                self.slots[at as usize].in_bucket = replacement;
-                return;
+            (before, at) = (at, self.slots[at as usize].in_bucket);
+        }
+        if at == NONE {
+            self.set_next(bucket, NONE, id);
+            return self.add_source(&source);
+        }
+        while self.slots[at as usize].door < door {
+            self.touch();
+            let slot = &mut self.slots[at as usize];
+            (before, at) = (at, slot.in_bucket);
+            if !slot.is_followed() {
+                slot.set_followed(true);
+                return self.set_next(bucket, before, id);
             }
-            at = next;
+        }
+        self.slots[id as usize].set_followed(true);
+        self.set_next(bucket, before, id);
+    }
+
+    /// Puts a slot behind `before` in a bucket, or to its front.
+    fn set_next(&mut self, bucket: usize, before: u32, id: u32) {
+        let place = self.slots.get_mut(before as usize).map_or(&mut self.buckets[bucket], |slot| &mut slot.in_bucket);
+        let next = std::mem::replace(place, id);
+        self.slots[id as usize].in_bucket = next;
+    }
+
+    /// Takes a slot out of its source's bucket.
+    pub(super) fn unchain(&mut self, id: u32) {
+        let slot = &self.slots[id as usize];
+        let (source, next, is_followed) = (slot.source, slot.in_bucket, slot.is_followed());
+        let bucket = self.bucket(&source);
+        let (mut before, mut at) = (NONE, self.buckets[bucket]);
+        while at != id && at != NONE {
+            self.touch();
+            (before, at) = (at, self.slots[at as usize].in_bucket);
+        }
+        let follows = match self.slots.get_mut(before as usize) {
+            Some(slot) => {
+                slot.in_bucket = next;
+                let follows = slot.is_followed();
+                slot.set_followed(follows && is_followed);
+                follows
+            }
+            None => {
+                self.buckets[bucket] = next;
+                false
+            }
+        };
+        if !follows && !is_followed {
+            self.summary.remove(key(&source));
         }
     }
 
-    /// For every source its knock at the first door.
-    pub(super) fn heads(&self) -> Vec<u32> {
-        let mut heads = Vec::with_capacity(self.sources);
-        for mut id in self.buckets.iter().copied() {
-            while id != NONE {
-                heads.push(id);
-                id = self.slots[id as usize].in_bucket;
+    fn add_source(&mut self, source: &IpAddr) {
+        if self.summary.add(key(source)) {
+            let Self { summary, slots, .. } = self;
+            let last_ones = slots.iter().filter(|slot| !slot.is_free() && !slot.is_followed());
+            summary.refill(summary.len(), last_ones.map(|slot| key(&slot.source)));
+        }
+    }
+
+    /// Twice as many buckets; the knocks of a source move together.
+    #[cold]
+    pub(super) fn add_buckets(&mut self) {
+        let more = vec![NONE; self.buckets.len() * 2].into();
+        for mut first in std::mem::replace(&mut self.buckets, more) {
+            while first != NONE {
+                let mut last = first;
+                while self.slots[last as usize].is_followed() {
+                    last = self.slots[last as usize].in_bucket;
+                }
+                let bucket = self.bucket(&self.slots[first as usize].source);
+                let others = std::mem::replace(&mut self.buckets[bucket], first);
+                first = std::mem::replace(&mut self.slots[last as usize].in_bucket, others);
             }
         }
-        heads
+    }
+}
+
+/// What is hashed of a source: cheaper than its derived `Hash`, and the families stay apart.
+#[inline(always)]
+pub(crate) fn key(source: &IpAddr) -> (u64, u64) {
+    match source {
+        IpAddr::V4(v4) => (u64::from(v4.to_bits()), 4),
+        IpAddr::V6(v6) => {
+            let bits = v6.to_bits();
+            #[expect(clippy::cast_possible_truncation, reason = "the two halves of the address")]
+            (bits as u64, (bits >> 64) as u64)
+        }
     }
 }

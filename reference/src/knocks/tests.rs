@@ -15,6 +15,8 @@ enum Step {
     Hit { source: usize, door: u32 },
     /// One of the knocks ends.
     End(Index),
+    /// One of the knocks ends, and its source begins another at the same door.
+    Again(Index),
     /// The oldest at stage 1 ends, as if it made room.
     EndOldestAtStage1,
     /// The doors change: where each goes, drawn without thought for the others.
@@ -27,6 +29,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         prop_oneof![
             12 => (0..SOURCES.len(), 0..DOORS).prop_map(|(source, door)| Step::Hit { source, door }),
             4 => any::<Index>().prop_map(Step::End),
+            2 => any::<Index>().prop_map(Step::Again),
             1 => Just(Step::EndOldestAtStage1),
             1 => (1..=DOORS, places).prop_map(|(doors, places)| Step::Renumber { doors, places }),
         ],
@@ -57,8 +60,9 @@ impl Both {
         self.time += 1;
         match step {
             Step::Hit { source, door } => self.hit(ip(SOURCES[source]), door % self.doors),
-            Step::End(_) if self.list.is_empty() => {}
+            Step::End(_) | Step::Again(_) if self.list.is_empty() => {}
             Step::End(which) => self.end(which.index(self.list.len())),
+            Step::Again(which) => self.again(which.index(self.list.len())),
             Step::EndOldestAtStage1 => {
                 if let Some(place) = self.list.iter().position(|knock| knock.counted.len() == 1) {
                     self.end(place);
@@ -68,7 +72,8 @@ impl Both {
         }
     }
 
-    fn hit(&mut self, source: IpAddr, door: u32) {
+    /// A hit that no other is like.
+    fn next_hit(&self, source: IpAddr) -> (Hit, Counted) {
         let hit = Hit {
             source,
             destination: source,
@@ -78,7 +83,16 @@ impl Both {
             flags: TcpFlags(0),
             sequence: self.time,
         };
-        let counted = Counted::new(&hit, Instant::from_nanos(u64::from(self.time)));
+        (hit, Counted::new(&hit, Instant::from_nanos(u64::from(self.time))))
+    }
+
+    /// Numbers so large that all six bytes are needed.
+    fn number(&self) -> u64 {
+        NUMBERS - 1 - u64::from(self.time)
+    }
+
+    fn hit(&mut self, source: IpAddr, door: u32) {
+        let (hit, counted) = self.next_hit(source);
         match self.list.iter_mut().find(|knock| knock.source == source && knock.door == door) {
             Some(knock) if knock.counted.len() < crate::sequence::MAX_PORTS => {
                 knock.hits.push(hit);
@@ -87,7 +101,7 @@ impl Both {
             }
             Some(_) => {}
             None => {
-                let number = u64::from(self.time);
+                let number = self.number();
                 let id = self.knocks.begin(source, door, number, counted);
                 self.list.push(Plain { id, source, door, number, hits: vec![hit], counted: vec![counted] });
             }
@@ -97,9 +111,19 @@ impl Both {
     fn end(&mut self, place: usize) {
         let knock = self.list.remove(place);
         let mut remembered = Vec::new();
-        let seen = self.knocks.end(knock.id, |counted| remembered.push(counted));
+        let seen = self.knocks.end(knock.id, |_, counted| remembered.push(counted));
         assert_eq!(seen.number, knock.number);
         assert_eq!(remembered, knock.counted);
+    }
+
+    fn again(&mut self, place: usize) {
+        let Plain { id, source, door, number, counted, .. } = self.list.remove(place);
+        let (hit, first) = self.next_hit(source);
+        let mut remembered = Vec::new();
+        let new = self.number();
+        let seen = self.knocks.begin_again(id, new, first, |_, counted| remembered.push(counted));
+        assert_eq!((seen.number, remembered), (number, counted));
+        self.list.push(Plain { id, source, door, number: new, hits: vec![hit], counted: vec![first] });
     }
 
     fn renumber(&mut self, doors: u32, places: &[Option<u32>]) {
@@ -183,8 +207,9 @@ fn a_place_is_used_again() {
     for number in 0..1_000 {
         let id = knocks.begin(ip(SOURCES[0]), 0, number, counted);
         knocks.advance(id, counted);
-        knocks.end(id, |_| {});
+        knocks.end(id, |_, _| {});
     }
     assert_eq!((knocks.slots.len(), knocks.later.len()), (1, 1));
-    assert_eq!((knocks.sources, knocks.heads()), (0, Vec::new()));
+    assert_eq!(knocks.len(), 0);
+    assert!(knocks.buckets.iter().all(|bucket| *bucket == NONE));
 }

@@ -36,11 +36,14 @@ use std::{
 pub const CAPTURE: &str = "KNOCK_CAPTURE";
 /// The interface's addresses, with or without prefix lengths and separated by commas.
 pub const LOCALS: &str = "KNOCK_LOCALS";
+/// The interfaces that there are, separated by commas; absent, `eth0`. What was captured came to the first of them, and to
+/// the others comes nothing. Beside them there is `any`.
+pub const INTERFACES: &str = "KNOCK_INTERFACES";
 /// The packets before which the daemon stops, separated by commas; absent or empty, none.
 pub const STOPS: &str = "KNOCK_STOPS";
 
 struct World {
-    interface: String,
+    hears: bool,
     transcript: File,
     answers: File,
     stops: Vec<usize>,
@@ -53,18 +56,34 @@ static SEEN: AtomicUsize = AtomicUsize::new(0);
 /// Children that wait until the daemon is done with a packet.
 static WAITING: Mutex<Vec<UnixStream>> = Mutex::new(Vec::new());
 
-/// Notes that the daemon listens on `interface`, from `start` on, in microseconds since 1970.
+fn interfaces() -> Vec<String> {
+    env::var(INTERFACES).unwrap_or("eth0".to_owned()).split(',').map(str::to_owned).collect()
+}
+
+/// Notes that the daemon listens on `interface`, from `start` on, in microseconds since 1970. Whether there is such an
+/// interface.
 ///
 /// Descriptors are taken once: a daemon that detaches gives its own away.
-pub fn listen(interface: &str, start: i64) {
+pub fn listen(interface: &str, start: i64) -> bool {
+    let interfaces = interfaces();
+    if interface != "any" && !interfaces.iter().any(|name| name == interface) {
+        return false;
+    }
     CLOCK.store(start, Ordering::Relaxed);
     WORLD.get_or_init(|| World {
-        interface: interface.to_owned(),
+        hears: interface == "any" || interfaces.first().is_some_and(|name| name == interface),
         transcript: copy(io::stdout()),
         answers: copy(io::stdin()),
         stops: stops(&env::var(STOPS).unwrap_or_default()),
     });
     mark(&format!("listen {interface} {}", process::id()));
+    true
+}
+
+/// Whether packets come to the interface that the daemon listens on.
+#[must_use]
+pub fn hears() -> bool {
+    WORLD.get().is_some_and(|world| world.hears)
 }
 
 fn copy(of: impl AsFd) -> File {
@@ -79,17 +98,15 @@ fn stops(list: &str) -> Vec<usize> {
         .collect()
 }
 
-/// The addresses of the interface that the daemon listens on, with its name.
+/// The addresses of the interface to which packets come, and its name.
 #[must_use]
-pub fn locals() -> (&'static str, Vec<IpAddr>) {
-    let name = WORLD.get().map_or("", |world| world.interface.as_str());
+pub fn locals() -> (String, Vec<IpAddr>) {
     let list = env::var(LOCALS).unwrap_or_default();
     let texts = list.split(',').filter(|text| !text.is_empty());
     let address = |text: &str| text.split('/').next().and_then(|address| address.parse().ok());
     let addresses =
         texts.map(|text| address(text).unwrap_or_else(|| broken(&format!("no address in {LOCALS}: {text}"))));
-    // No interface is called `any`: who listens on all of them has the addresses of each.
-    (if name == "any" { "eth0" } else { name }, addresses.collect())
+    (interfaces().swap_remove(0), addresses.collect())
 }
 
 /// What the clock says, in microseconds since 1970.
@@ -98,15 +115,15 @@ pub fn now() -> i64 {
     CLOCK.load(Ordering::Relaxed)
 }
 
-/// Comes to the next of the packets with these stamps, after whatever has to happen before it, and returns its index.
-/// At the end of the capture there is none.
-pub fn next(mut stamps: impl ExactSizeIterator<Item = i64>) -> Option<usize> {
+/// Comes to the next packet, after whatever has to happen before it, and returns its index. `stamp` tells that of the
+/// packet with an index, if there is one.
+pub fn next(stamp: impl Fn(usize) -> Option<i64>) -> Option<usize> {
     let_children_run();
     let index = SEEN.load(Ordering::Relaxed);
     if WORLD.get().is_some_and(|world| world.stops.contains(&(index + 1))) {
         stop(index + 1);
     }
-    let Some(stamp) = stamps.nth(index) else {
+    let Some(stamp) = stamp(index) else {
         mark("end");
         return None;
     };

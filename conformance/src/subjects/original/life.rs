@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     capture,
-    case::{CONFIG, Case, Kind},
+    case::{CONFIG, Case, Kind, Link},
     subject::Broken,
     time::Nanos,
     timeline::{Entry, Event, Expect, Signal, Timeline, What},
@@ -176,6 +176,9 @@ impl Life<'_> {
         command.env("TZ", "UTC0").env("LD_PRELOAD", &self.subject.library);
         command.env("KNOCK_CAPTURE", self.directory.own("capture.pcap"));
         command.env("KNOCK_LOCALS", locals.join(",")).env("KNOCK_STOPS", stops.join(","));
+        // Only loopback has a link type of its own, on the systems that have one.
+        let is_loopback = matches!(self.case.link, Link::Null | Link::Loop);
+        command.env("KNOCK_INTERFACES", if is_loopback { "lo,eth0" } else { "eth0,lo" });
         command.current_dir(self.directory.files()).args(self.arguments());
         let errors = File::options().create(true).append(true).open(self.directory.own("errors")).map_err(broken)?;
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(errors).spawn().map_err(broken)

@@ -69,6 +69,10 @@ fn beside() -> Option<PathBuf> {
     executable.ancestors().skip(1).take(2).map(|directory| directory.join(LIBRARY)).find(|path| path.is_file())
 }
 
+/// So many packets, each of which may run a command, are no matter of milliseconds any more: the C program makes a copy
+/// of itself for each.
+const FLOOD: usize = 1_000;
+
 impl Subject for Original {
     fn name(&self) -> &str {
         "knockd-0.8"
@@ -79,6 +83,7 @@ impl Subject for Original {
         let detaches =
             matches!(&case.kind, Kind::Daemon { options, .. } if options.iter().any(|option| detaches(option)));
         let has_second = case.timeline.events().any(|(_, event)| matches!(event, Event::Second));
+        let is_flood = lacks.contains(&Ability::Commands) && case.timeline.packets().count() > FLOOD;
         lacks.retain(|ability| match ability {
             Ability::Client | Ability::Interfaces | Ability::Addresses | Ability::Clock | Ability::Bound => true,
             Ability::Shell | Ability::Syslog | Ability::System => true,
@@ -100,8 +105,10 @@ impl Subject for Original {
             | Ability::Vlan
             | Ability::Stamps
             | Ability::Patience
-            | Ability::Daemon => false,
+            | Ability::Daemon
+            | Ability::Language => false,
         });
+        lacks.extend(is_flood.then_some(Ability::Patience));
         lacks
     }
 

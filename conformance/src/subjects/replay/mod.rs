@@ -22,7 +22,7 @@ use crate::{
 pub struct Replay;
 
 /// Options that the world around the engine understands.
-const OPTIONS: [&str; 4] = ["-4", "--only-ipv4", "-D", "--debug"];
+const OPTIONS: [&str; 4] = ["-4", "--only-ip-v4", "-D", "--debug"];
 
 /// What no capture has.
 const LACKS: [Ability; 7] = [

@@ -103,7 +103,7 @@ impl<'a> World<'a> {
         };
         let defaults = Limits::default();
         let limits = Limits { knocks: self.case.bound.unwrap_or(defaults.knocks), ..defaults };
-        let only_v4 = self.options.iter().any(|option| matches!(option.as_str(), "-4" | "--only-ipv4"));
+        let only_v4 = self.options.iter().any(|option| matches!(option.as_str(), "-4" | "--only-ip-v4"));
         let (engine, effects) = Engine::start(Setup { doors, locals: self.locals(), limits, only_v4, seed: 1 });
         self.engine = Some(engine);
         self.carry_out(at, effects.into());

@@ -1,0 +1,111 @@
+//! What a daemon logs and says: files that grow, messages to the system's log, lines on its output.
+
+use std::{
+    fs::File,
+    io::{self, Read, Seek, SeekFrom},
+    os::{
+        fd::{AsFd, BorrowedFd},
+        unix::{fs::MetadataExt, net::UnixDatagram},
+    },
+    path::PathBuf,
+};
+
+use nix::errno::Errno;
+
+use super::plan::inside;
+
+/// Bytes that come bit by bit, as lines.
+#[derive(Default)]
+pub(super) struct Lines(Vec<u8>);
+
+impl Lines {
+    /// The whole lines, with what came now.
+    pub(super) fn push(&mut self, bytes: &[u8]) -> Vec<String> {
+        self.0.extend(bytes);
+        let mut lines = Vec::new();
+        while let Some(end) = self.0.iter().position(|byte| *byte == b'\n') {
+            let line: Vec<u8> = self.0.drain(..=end).collect();
+            lines.push(String::from_utf8_lossy(&line[..end]).into_owned());
+        }
+        lines
+    }
+
+    /// What is left without a line's end.
+    pub(super) fn rest(&mut self) -> Option<String> {
+        let rest = std::mem::take(&mut self.0);
+        (!rest.is_empty()).then(|| String::from_utf8_lossy(&rest).into_owned())
+    }
+}
+
+/// A log file, which may come later, be cut, or be another one of the same name.
+pub(super) struct Growing {
+    path: PathBuf,
+    open: Option<(u64, File)>,
+    lines: Lines,
+}
+
+impl Growing {
+    /// A file of this name in the case, or of this path.
+    pub(super) fn new(name: &str) -> Self {
+        Self { path: inside(name), open: None, lines: Lines::default() }
+    }
+
+    /// The lines that are new.
+    pub(super) fn read(&mut self) -> io::Result<Vec<String>> {
+        let mut lines = Vec::new();
+        if let Some((_, file)) = &mut self.open {
+            lines.extend(read_on(file, &mut self.lines)?);
+        }
+        let Ok(now) = self.path.metadata() else { return Ok(lines) };
+        if now.is_file() && self.open.as_ref().is_none_or(|(inode, _)| *inode != now.ino()) {
+            let mut file = File::open(&self.path)?;
+            lines.extend(read_on(&mut file, &mut self.lines)?);
+            self.open = Some((now.ino(), file));
+        }
+        Ok(lines)
+    }
+}
+
+fn read_on(file: &mut File, lines: &mut Lines) -> io::Result<Vec<String>> {
+    // A file that was cut begins anew.
+    if file.stream_position()? > file.metadata()?.len() {
+        file.seek(SeekFrom::Start(0))?;
+    }
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok(lines.push(&bytes))
+}
+
+/// The system's log.
+pub(super) struct Syslog(UnixDatagram);
+
+impl Syslog {
+    /// Listens where the C library speaks.
+    pub(super) fn new() -> io::Result<Self> {
+        let socket = UnixDatagram::bind("/dev/log")?;
+        socket.set_nonblocking(true)?;
+        Ok(Self(socket))
+    }
+
+    /// The messages that are new, headers included.
+    pub(super) fn read(&self) -> io::Result<Vec<String>> {
+        let mut messages = Vec::new();
+        let mut bytes = vec![0; 65_536];
+        loop {
+            match self.0.recv(&mut bytes) {
+                Ok(length) => {
+                    let text = String::from_utf8_lossy(&bytes[..length]);
+                    messages.push(text.trim_end_matches(['\n', '\0']).to_owned());
+                }
+                Err(error) if error.raw_os_error() == Some(Errno::EAGAIN as i32) => return Ok(messages),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+impl AsFd for Syslog {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}

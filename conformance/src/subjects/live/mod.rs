@@ -1,0 +1,219 @@
+//! The live subject: any executable with knockd's command line, or one that an adapter describes, on a host of its own.
+//!
+//! For each case this program starts itself again ([`main`]): the first process makes namespaces (`world`, through
+//! `netlink`), the second is their first process and plays the case there in real time (`play`), a [`Plan`] of which the
+//! outer side has written. It puts frames on the wire as they are (`wire`), notes the commands that are run
+//! (`programs`), reads what is logged (`logs`), looks at files (`look`) and sees processes end (`daemon`); what a client
+//! sends is told by `sent`, and an open door that runs no command is seen by `probe`. All of it vanishes with that
+//! process.
+
+mod daemon;
+mod inside;
+mod limits;
+mod logs;
+mod look;
+mod netlink;
+mod plan;
+mod play;
+mod probe;
+mod programs;
+mod sent;
+mod wire;
+mod world;
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::{
+        OnceLock,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+pub use self::inside::{SUBCOMMAND, main};
+use self::{
+    inside::Told,
+    plan::{PLAN, Plan, Unplannable},
+};
+use crate::{
+    ability::Ability,
+    adapter::Adapter,
+    case::{Case, Kind},
+    subject::{Broken, Precision, Subject},
+    time::{Nanos, SECOND},
+    timeline::Payload,
+    transcript::{Sight, Transcript},
+};
+
+/// How long a case may last.
+const PATIENCE: Nanos = Nanos(20 * SECOND.0);
+
+/// The shortest frame that an Ethernet interface sends.
+const SHORTEST: usize = 14;
+
+/// A daemon, a client, or both, in the real world.
+#[derive(Debug)]
+pub struct Live {
+    adapter: Adapter,
+    daemon: Option<PathBuf>,
+    client: Option<PathBuf>,
+    jobs: NonZeroUsize,
+    measured: OnceLock<Result<Precision, Broken>>,
+    runs: AtomicU32,
+}
+
+impl Live {
+    /// The daemon that `adapter` describes, as the executable `daemon`; the client `client`, an executable with knock's
+    /// command line. A subject that has only one of them is not judged by the other's cases. `jobs` is how many cases are
+    /// to be run at once: before the first one it measures how exact times are then.
+    ///
+    /// # Errors
+    ///
+    /// There is no such program.
+    pub fn new(
+        adapter: Adapter,
+        daemon: Option<&Path>,
+        client: Option<&Path>,
+        jobs: NonZeroUsize,
+    ) -> Result<Self, Broken> {
+        let (daemon, client) = (daemon.map(find).transpose()?, client.map(find).transpose()?);
+        Ok(Self { adapter, daemon, client, jobs, measured: OnceLock::new(), runs: AtomicU32::new(0) })
+    }
+
+    /// How exact times are, or why there can be no world.
+    fn measured(&self) -> Result<Precision, Broken> {
+        self.measured.get_or_init(|| limits::measure(self, self.jobs)).clone()
+    }
+
+    /// Plays a case in a world of its own.
+    fn play(&self, case: &Case, precision: Precision) -> Result<Transcript, Broken> {
+        let broken = |what: &str| {
+            let what = what.to_owned();
+            move |error: std::io::Error| Broken(format!("{what}: {error}"))
+        };
+        let program = match case.kind {
+            Kind::Daemon { .. } => &self.daemon,
+            Kind::Client { .. } => &self.client,
+        };
+        let program = program.as_deref().ok_or_else(|| Broken("there is no program to judge".to_owned()))?;
+        let directory = tempfile::tempdir().map_err(broken("no directory for the case"))?;
+        let plan = Plan::new(case, &self.adapter, program, precision, directory.path())
+            .map_err(|Unplannable(why)| Broken(why))?;
+        let text = serde_json::to_vec(&plan).map_err(|error| Broken(format!("the plan: {error}")))?;
+        fs::write(directory.path().join(PLAN), text).map_err(broken("the plan"))?;
+        // Not all cases begin at the same moment of a second, lest all of them want a processor at the same moments.
+        let phase = 10 + 20 * (self.runs.fetch_add(1, Ordering::Relaxed) % 8);
+        let seconds = 30 + case.timeline.end.0 / SECOND.0;
+        let output = Command::new(std::env::current_exe().map_err(broken("this program"))?)
+            .args([SUBCOMMAND, "enter"])
+            .arg(directory.path())
+            .args([phase.to_string(), seconds.to_string()])
+            .stdin(Stdio::null())
+            .output()
+            .map_err(broken("this program could not be started again"))?;
+        let told = String::from_utf8_lossy(&output.stdout);
+        match serde_json::from_str(told.trim()) {
+            Ok(Told::Seen { sights, glances }) => transcript(sights, glances, directory.path()),
+            Ok(Told::Broken(why)) => Err(Broken(why)),
+            Err(_) => {
+                let said = String::from_utf8_lossy(&output.stderr);
+                Err(Broken(format!("the world ended with {}: {}", output.status, said.trim())))
+            }
+        }
+    }
+}
+
+impl Subject for Live {
+    fn name(&self) -> &str {
+        &self.adapter.name
+    }
+
+    fn claims(&self, clause: &str) -> bool {
+        self.adapter.claims(clause)
+    }
+
+    fn lacks(&self, case: &Case) -> BTreeSet<Ability> {
+        let needs = case.needs();
+        let mut cannot = vec![
+            Ability::LinkSll,
+            Ability::LinkSll2,
+            Ability::LinkRaw,
+            Ability::LinkNull,
+            Ability::LinkLoop,
+            Ability::Stamps,
+            Ability::Bound,
+            Ability::Clock,
+        ];
+        cannot.extend(self.daemon.is_none().then_some(Ability::Daemon));
+        cannot.extend(self.client.is_none().then_some(Ability::Client));
+        let mut lacks: BTreeSet<Ability> = cannot.into_iter().filter(|ability| needs.contains(ability)).collect();
+        lacks.extend(self.adapter.lacks(case));
+        if case.timeline.end > PATIENCE {
+            lacks.insert(Ability::Patience);
+        }
+        if limits::is_finer(case, self.precision()) {
+            lacks.insert(Ability::Stamps);
+        }
+        if case.timeline.packets().any(|(_, packet)| is_no_frame(&packet.payload)) {
+            lacks.insert(Ability::Frames);
+        }
+        lacks
+    }
+
+    fn precision(&self) -> Precision {
+        self.measured().unwrap_or(limits::COARSEST)
+    }
+
+    fn run(&self, case: &Case) -> Result<Transcript, Broken> {
+        self.play(case, self.measured()?)
+    }
+}
+
+/// What was seen, in the order of time; what was seen of files, in the order of the case's lines.
+fn transcript(
+    mut sights: Vec<(u64, Sight)>,
+    glances: Vec<look::Glance>,
+    directory: &Path,
+) -> Result<Transcript, Broken> {
+    let mut transcript = Transcript::default();
+    sights.sort_by_key(|(at, _)| *at);
+    for (at, sight) in sights {
+        transcript.see(Nanos(at), sight);
+    }
+    for glance in glances {
+        let bytes = glance.copy.map(|copy| fs::read(directory.join(copy))).transpose();
+        let bytes = bytes.map_err(|error| Broken(format!("the look at `{}`: {error}", glance.file)))?;
+        transcript.see(Nanos(glance.at), Sight::File { name: glance.file, bytes });
+    }
+    Ok(transcript)
+}
+
+/// The executable of this name: a path as it is, a bare name in `PATH` and where daemons are.
+fn find(program: &Path) -> Result<PathBuf, Broken> {
+    let lost = |why: &str| Broken(format!("{}: {why}", program.display()));
+    if program.components().count() > 1 {
+        return fs::canonicalize(program).map_err(|error| lost(&error.to_string()));
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let sbin = ["/usr/local/sbin", "/usr/sbin", "/sbin"].map(PathBuf::from);
+    std::env::split_paths(&path)
+        .chain(sbin)
+        .map(|directory| directory.join(program))
+        .find(|candidate| candidate.is_file())
+        .and_then(|found| fs::canonicalize(found).ok())
+        .ok_or_else(|| {
+            lost("there is no such program in PATH, /usr/local/sbin, /usr/sbin or /sbin; name it with a slash")
+        })
+}
+
+fn is_no_frame(payload: &Payload) -> bool {
+    match payload {
+        Payload::Frame(bytes) => bytes.len() < SHORTEST,
+        Payload::Tcp { .. } | Payload::Udp { .. } | Payload::Icmp | Payload::Quoting { .. } | Payload::Protocol(_) => {
+            false
+        }
+    }
+}
