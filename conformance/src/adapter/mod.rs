@@ -22,13 +22,14 @@ use crate::{
     ability::Ability,
     case::{Case, Kind},
     clause,
+    timeline::Expect,
 };
 
 /// The adapter for daemons with knockd's command line.
 const KNOCKD: &str = include_str!("../../adapters/knockd.toml");
 
 /// The adapters that need no file, by their names.
-const BUILT_IN: [(&str, &str); 1] = [("knockd", KNOCKD)];
+const BUILT_IN: [(&str, &str); 2] = [("knockd", KNOCKD), ("nftables", include_str!("../../adapters/nftables.toml"))];
 
 /// How a daemon is run, told its configuration and read.
 #[derive(Clone, Debug, Deserialize)]
@@ -236,6 +237,17 @@ impl Adapter {
         {
             lacks.insert(Ability::Language);
         }
+        // A probe sees that a door is open, not how often it was opened.
+        if self.probe.is_some() {
+            let runs = case.timeline.expectations().filter_map(|(_, _, expect)| match expect {
+                Expect::Run(pattern) => Some(pattern.to_string()),
+                _ => None,
+            });
+            let mut seen = BTreeSet::new();
+            if runs.into_iter().any(|run| !seen.insert(run)) {
+                lacks.insert(Ability::Commands);
+            }
+        }
         lacks
     }
 
@@ -343,6 +355,27 @@ mod tests {
             assert_eq!(adapter.goes_into_background(&words(options)), goes, "{options}");
         }
         assert_eq!(adapter.pid_files(b"[options]\nPidFile = /case/p\n", &words("-d")), ["/case/p"]);
+    }
+
+    #[test]
+    fn the_ruleset_has_a_set_for_each_stage() {
+        let adapter = Adapter::named(Path::new("nftables")).expect("a built-in adapter");
+        let config = b"[ssh]\nsequence = 7000,8000:udp\ntcpflags = syn,!ack\nseq_timeout = 2\ncommand = open %IP%\n";
+        let known = &adapter.configuration.as_ref().expect("a configuration").directives;
+        let doors = doors(config, known).expect("a plain door");
+        let (file, text) = adapter.configuration_of(&doors).expect("a template").expect("a configuration");
+        assert_eq!(file, "rules.nft");
+        let rules: Vec<&str> = text.lines().map(str::trim).filter(|line| line.contains("dport")).collect();
+        let wanted = [
+            "udp dport 8000 ip saddr @door1_ip_1 add @door1_ip_2 { ip saddr }",
+            "udp dport 8000 ip6 saddr @door1_ip6_1 add @door1_ip6_2 { ip6 saddr }",
+            "tcp flags & (syn | ack) == (syn) tcp dport 7000 meta nfproto ipv4 add @door1_ip_1 { ip saddr }",
+            "tcp flags & (syn | ack) == (syn) tcp dport 7000 meta nfproto ipv6 add @door1_ip6_1 { ip6 saddr }",
+            "tcp dport 60001 ip saddr @door1_ip_2 accept",
+            "tcp dport 60001 ip6 saddr @door1_ip6_2 accept",
+            "tcp dport 60001 drop",
+        ];
+        assert_eq!(rules, wanted);
     }
 
     #[test]

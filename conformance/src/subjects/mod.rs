@@ -103,7 +103,7 @@ pub fn choose(name: SubjectName, settings: &Settings) -> Result<Chosen, Broken> 
 
 /// Cases that run live mostly sleep: so many for each core.
 #[cfg(target_os = "linux")]
-const LIVE_JOBS: usize = 16;
+const LIVE_JOBS: usize = 32;
 
 #[cfg(target_os = "linux")]
 fn live(settings: &Settings) -> Result<Chosen, Broken> {

@@ -9,6 +9,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
+use super::limits;
 use crate::{
     adapter::{Adapter, Line, doors},
     case::{CONFIG, Case, DIRECTORY, Kind},
@@ -216,7 +217,7 @@ impl Plan {
                 .expectations()
                 .any(|(_, _, expect)| matches!(expect, Expect::Says(_) | Expect::Never(Stream::Says, _))),
             end: case.timeline.end,
-            late: precision.late,
+            late: if limits::is_close(case, precision.late) { limits::EDGE_LATE } else { precision.late },
         })
     }
 }
