@@ -17,6 +17,7 @@ pub mod check;
 pub mod clause;
 pub mod cli;
 pub mod frame;
+pub mod fuzz;
 pub mod ledger;
 pub mod model;
 pub mod names;

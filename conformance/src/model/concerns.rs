@@ -21,7 +21,7 @@ impl Daemon {
     }
 
     /// LISTEN-3.
-    fn goes_to(&self, target: Option<IpAddr>, destination: IpAddr) -> bool {
+    pub(super) fn goes_to(&self, target: Option<IpAddr>, destination: IpAddr) -> bool {
         let locals = self.around.locals.as_ref();
         let ours = match locals {
             _ if self.is.on(D::DestinationUnchecked) => true,
@@ -32,7 +32,8 @@ impl Daemon {
             Some(locals) => locals.iter().any(|&(own, _)| own == destination),
             None => is_unicast(destination),
         };
-        let ours = ours && !(self.is.on(D::NoIpv6Locals) && destination.is_ipv6());
+        let no_v6 = self.is.on(D::NoIpv6Locals) || self.around.only_v4;
+        let ours = ours && !(no_v6 && destination.is_ipv6());
         match target {
             None => ours,
             Some(_) if self.is.on(D::TargetIgnored) => ours,
@@ -62,7 +63,7 @@ impl Daemon {
         let locals = self.around.locals.iter().flatten();
         let everyone = locals.clone().any(|&(own, length)| is_broadcast_of(own, length, source));
         let host = source.is_loopback() || locals.clone().any(|&(own, _)| own == source);
-        let family = source.is_ipv4() || !self.around.only_v4;
+        let family = source.is_ipv4() || !self.around.only_v4 || self.is.on(D::OnlyV4SparesTargets);
         let host = host && !self.is.on(D::OwnAddressKnocks) && !(loopback && !self.is.on(D::NoKnockOnLoopback));
         family && (is_unicast(source) && !everyone && !host || self.is.on(D::AnySourceKnocks))
     }

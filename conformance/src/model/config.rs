@@ -307,7 +307,11 @@ impl Reader {
                 None if is.on(D::NoCommandWithoutIts6) => None,
                 None => four.clone().flatten(),
             };
-            let v6 = Commands { start: six(start_6, &start), stop: six(stop_6, &stop) };
+            let waits = is.on(D::EmptyStopIsWaitedFor) && stop_6 == Some(None);
+            let mut v6 = Commands { start: six(start_6, &start), stop: six(stop_6, &stop) };
+            if waits {
+                v6.stop = Some(String::new());
+            }
             let v4 = Commands { start: start.flatten(), stop: stop.flatten() };
             let (seq_timeout, cmd_timeout) = if is.on(D::OtherDefaults) { (20, 5) } else { (25, 10) };
             self.config.doors.push(Door {

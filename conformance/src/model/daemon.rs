@@ -12,7 +12,7 @@ use super::{
     life::faults,
     memory::Memory,
     once::Line,
-    words::{Door, Event, Hit, What, Whose},
+    words::{Door, Event, Hit, Port, What, Whose},
 };
 use crate::{case::Command, time::Nanos};
 
@@ -53,6 +53,8 @@ pub(super) struct Post {
     /// Of a one-time file: its text as it was read, and the line in use.
     pub(super) text: std::sync::Arc<Vec<u8>>,
     pub(super) line: Option<Line>,
+    /// The sequence that it had at first.
+    pub(super) first: Option<Vec<Port>>,
 }
 
 /// A daemon in its world.
@@ -73,6 +75,8 @@ pub struct Daemon {
     pub(super) timeouts: BTreeSet<(Nanos, usize, u64)>,
     pub(super) memory: Memory,
     pub(super) jobs: Jobs,
+    /// Knocks of [`D::OneListOfKnocks`] that have ended and still stand in the list.
+    pub(super) over: BTreeSet<u64>,
     pub(super) crowded: Option<Nanos>,
     pub(super) busy: Option<Nanos>,
     pub(super) ended: bool,
@@ -80,6 +84,15 @@ pub struct Daemon {
 }
 
 impl Daemon {
+    /// A daemon at the start of time.
+    ///
+    /// # Errors
+    ///
+    /// One-time files that are missing, or that two doors share (ONCE-7, ONCE-11).
+    pub fn new(doors: Vec<Door>, around: Surroundings, disk: Disk) -> Result<Self, Vec<String>> {
+        Self::start(doors, around, disk, Nanos(0), None).map_err(|(_, faults)| faults)
+    }
+
     /// A daemon at `now`; `jobs` are those that a killed one left.
     ///
     /// # Errors
@@ -93,7 +106,7 @@ impl Daemon {
         jobs: Option<Jobs>,
     ) -> Result<Self, (Disk, Vec<String>)> {
         let is = around.deviations;
-        let faults = faults(&doors, &disk, is);
+        let faults = faults(&doors, &disk, around.only_v4, is);
         if !faults.is_empty() {
             return Err((disk, faults));
         }
@@ -111,6 +124,7 @@ impl Daemon {
             knocks: BTreeMap::new(),
             at: BTreeMap::new(),
             timeouts: BTreeSet::new(),
+            over: BTreeSet::new(),
             crowded: None,
             busy: None,
             ended: false,
@@ -153,6 +167,10 @@ impl Daemon {
         self.packet = Some(self.packets);
         if let Some(hit) = hit.filter(|hit| self.can_be_client(hit.source, loopback)) {
             for door in 0..self.posts.len() {
+                if self.is.on(D::OneListOfKnocks) {
+                    self.meet_as_of_old(hit);
+                    break;
+                }
                 self.meet(door, hit); // SEQ-6: each door judges by itself
                 if self.is.on(D::OneDoorBegins)
                     && self.knocks.values().any(|knock| knock.begun == self.now && knock.source == hit.source)
@@ -168,7 +186,12 @@ impl Daemon {
     /// Lets time pass, up to and with `until` (TIME-2, TIME-3): first what is due first, of that command ends, then by
     /// door, timeouts before stop commands, the oldest first. A moment earlier than the latest counts as the latest.
     pub fn advance(&mut self, until: Nanos) {
-        let until = until.max(self.now);
+        self.fire(until);
+        self.now = self.now.max(until);
+    }
+
+    /// Does what is due by `until`, and goes no further in time than to the last of it.
+    pub(super) fn fire(&mut self, until: Nanos) {
         loop {
             let timeout = self.timeouts.first().copied().map(|(at, door, _)| (at, 1, door, 0)).filter(|_| !self.ended);
             let job = self.jobs.next_due().map(|(at, class, door)| (at, class, door, 1));
@@ -183,7 +206,6 @@ impl Daemon {
                 self.time_out(number);
             }
         }
-        self.now = until;
     }
 
     /// What is due at T comes before a packet at T (TIME-2).

@@ -50,6 +50,7 @@ deviations! {
     NoLoopbackLink "LISTEN-4" "loopback framing is unknown";
     LoopbackInHostOrderOnly "LISTEN-4" "loopback framing in network order is unknown";
     OnlyV4Ignored "LISTEN-5" "`-4` is ignored";
+    OnlyV4SparesTargets "LISTEN-5" "`-4` does not hide an IPv6 `Target`";
     IhlIgnored "LISTEN-6" "every IPv4 header is taken to be 20 bytes long";
     ShortHeaderAccepted "LISTEN-6" "an IPv4 header length below 5 is believed";
     TotalLengthUnchecked "LISTEN-6" "IPv4's total length is not looked at";
@@ -106,6 +107,7 @@ deviations! {
     OneSourceAtATime "SEQ-7" "while one source knocks, others cannot begin";
     SourcesShareKnocks "SEQ-7" "hits of different sources belong to one knock";
     AllLostWhenOldestEnds "SEQ-7" "when a knock ends, all others are forgotten";
+    OneListOfKnocks "SEQ-7" "all knocks stand in one list, as in the C program: with the first one all are gone";
     SequenceOfThirtyOne "SEQ-8" "more than 31 ports are an error";
     SequenceOfAnyLength "CONF-2" "more than 32 ports are accepted";
     SuccessKeepsKnock "SEQ-9" "after the trigger the last hit alone triggers again";
@@ -159,6 +161,7 @@ deviations! {
     EndsWithTheLastLine "ONCE-7" "the daemon ends when the last line is used";
     DisablingNotLogged "ONCE-7" "a door is disabled without a word";
     MissingFileAccepted "ONCE-7" "a missing one-time file is no error";
+    UsedUpFileIsAnError "ONCE-7" "a file without a usable line is an error at the start";
     OnceOnlyOverIpv4 "ONCE-8" "a knock over IPv6 spends nothing";
     NothingSpent "ONCE-3" "a knock spends nothing";
     LastLineNeedsNewline "ONCE-10" "a last line without newline is not read";
@@ -179,6 +182,7 @@ deviations! {
     Ipv4CommandForIpv6 "CMD-3" "the IPv4 command runs for IPv6 sources";
     NoCommandWithoutIts6 "CMD-3" "without an IPv6 command nothing runs for IPv6 sources";
     EmptyCommandIsAbsent "CMD-3" "an empty IPv6 command is as good as none";
+    EmptyStopIsWaitedFor "CMD-3" "an empty IPv6 stop command is waited for and logged";
     CommandsOneByOne "CMD-4" "commands run one after another";
     CommandCut "CMD-5" "a long command is cut";
     ConfigLinesCut "CMD-5" "configuration lines are cut at 4095 bytes";
@@ -258,6 +262,18 @@ const _: () = assert!(Deviation::ALL.len() <= 256, "the set has a bit for each d
 impl Deviations {
     /// None: the contract.
     pub const NONE: Self = Self([0; 4]);
+
+    /// Those of the C program 0.8 that random cases bring about.
+    pub const KNOCKD_0_8: Self = Self::NONE
+        .with(Deviation::OneListOfKnocks)
+        .with(Deviation::NoTimeout)
+        .with(Deviation::OnlyV4SparesTargets)
+        .with(Deviation::OtherKnocksGoOn)
+        .with(Deviation::UdpSpoilsBehindFlags)
+        .with(Deviation::EmptyStopIsWaitedFor)
+        .with(Deviation::UsedUpFileIsAnError)
+        .with(Deviation::EndsWithTheLastLine)
+        .with(Deviation::NoIpv6OnRaw);
 
     /// With this one too.
     #[must_use]

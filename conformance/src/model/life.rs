@@ -6,19 +6,27 @@ use super::{
     daemon::{Daemon, Post},
     deviation::{Deviation as D, Deviations},
     disk::{Disk, plain},
-    once::Place,
+    old,
+    once::{self, Place},
     words::{Door, Sequences, What},
 };
 
 /// What keeps these doors from being used: one-time files that are missing, or shared (ONCE-7, ONCE-11).
-pub(super) fn faults(doors: &[Door], disk: &Disk, is: Deviations) -> Vec<String> {
+pub(super) fn faults(doors: &[Door], disk: &Disk, only_v4: bool, is: Deviations) -> Vec<String> {
     let mut faults = Vec::new();
     let mut owners = BTreeMap::new();
+    if only_v4 && is.on(D::OnlyV4SparesTargets) && doors.iter().all(old::rejects_all) {
+        faults.push("the packet filter rejects all packets".to_owned());
+    }
     for door in doors {
         let Sequences::OneTime(path) = &door.sequences else { continue };
         let name = &door.name;
         if disk.read(path).is_none() && !is.on(D::MissingFileAccepted) {
             faults.push(format!("door [{name}]: the one-time file {path} cannot be read: no such file"));
+        }
+        let text = disk.read(path).unwrap_or_default();
+        if is.on(D::UsedUpFileIsAnError) && once::next(&text, Place::default(), &[], is, |_| {}).is_none() {
+            faults.push(format!("door [{name}]: no sequence left in {path}"));
         }
         let file = if is.on(D::FilesToldByPath) { path.clone() } else { plain(path) };
         if let Some(with) = owners.insert(file, name)
@@ -39,8 +47,9 @@ impl Daemon {
                 Sequences::OneTime(path) => self.disk.read(path).unwrap_or_default(),
                 Sequences::Fixed(_) => Default::default(),
             };
-            self.posts.push(Post { door, text, line: None });
+            self.posts.push(Post { door, text, line: None, first: None });
             self.next_line(index, Place::default());
+            self.posts[index].first = self.sequence(index);
             if self.sequence(index).is_none() {
                 self.disabled(index, None, false);
             }

@@ -175,7 +175,7 @@ impl Daemon {
     }
 
     /// Counts the right hit, and opens the door if it was the last one.
-    fn count(&mut self, mine: u64, hit: &Hit, sequence: &[Port]) {
+    pub(super) fn count(&mut self, mine: u64, hit: &Hit, sequence: &[Port]) {
         let (now, is) = (self.now, self.is);
         let Some(knock) = self.knocks.get_mut(&mine) else { return };
         knock.hits.push((now, *hit));

@@ -17,6 +17,7 @@ mod jobs;
 mod life;
 mod meet;
 mod memory;
+mod old;
 mod once;
 mod open;
 mod options;
@@ -59,6 +60,12 @@ impl Model {
     #[must_use]
     pub fn mutant(deviation: Deviation) -> Self {
         Self { name: deviation.to_string(), deviations: deviation.into() }
+    }
+
+    /// The C program 0.8 as far as it is known.
+    #[must_use]
+    pub fn knockd_0_8() -> Self {
+        Self::deviating("model of knockd-0.8", Deviations::KNOCKD_0_8)
     }
 
     /// A model that deviates in these ways.

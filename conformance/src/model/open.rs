@@ -23,7 +23,9 @@ impl Daemon {
             self.busy = Some(self.now);
             return;
         }
-        let knock = if self.is.on(D::SuccessKeepsKnock) {
+        let knock = if self.is.on(D::OneListOfKnocks) {
+            self.knocks[&mine].clone()
+        } else if self.is.on(D::SuccessKeepsKnock) {
             let mut kept = self.knocks[&mine].clone();
             kept.hits.pop();
             let knock = self.knocks.insert(mine, kept);

@@ -8,7 +8,6 @@ use super::{
     decode::decode,
     deviation::{Deviation as D, Deviations},
     disk::Disk,
-    jobs::Jobs,
     options::{self, Options},
     wording::{self, Limit},
     words::{Event, What},
@@ -41,7 +40,7 @@ pub(super) fn play(case: &Case, is: Deviations) -> Transcript {
         transcript: Transcript::default(),
         disk,
         daemon: None,
-        left: None,
+        ghost: None,
         limit: Limit::default(),
         log_file: String::new(),
         pid_file: None,
@@ -84,8 +83,8 @@ struct World<'a> {
     /// The files while no daemon runs.
     disk: Disk,
     daemon: Option<Daemon>,
-    /// Commands of a daemon that was killed (CMD-7).
-    left: Option<Jobs>,
+    /// A daemon that was killed or has crashed: its commands go on (CMD-7).
+    ghost: Option<Daemon>,
     limit: Limit,
     log_file: String,
     pid_file: Option<String>,
@@ -127,7 +126,8 @@ impl World<'_> {
             deviations: self.is,
         };
         let disk = std::mem::take(&mut self.disk);
-        match Daemon::start(config.doors.clone(), around, disk, at, self.left.take()) {
+        let left = self.ghost.take().map(|ghost| ghost.jobs);
+        match Daemon::start(config.doors.clone(), around, disk, at, left) {
             Ok(mut daemon) => {
                 self.name_files(&config);
                 let (option, directive) = (self.options.interface.clone(), config.interface.clone());
@@ -144,6 +144,10 @@ impl World<'_> {
                 }
                 self.see(early);
                 self.see_new();
+                // It has seen no stamp yet (TIME-2).
+                if let Some(daemon) = &mut self.daemon {
+                    daemon.now = Nanos(0);
+                }
             }
             Err((disk, faults)) => {
                 self.disk = disk;
@@ -201,9 +205,11 @@ impl World<'_> {
                 self.disk().put(&path(file), bytes);
             }
             timeline::Event::Remove { file } => self.disk().remove(&path(file)),
+            // One that is about to start has nothing to end.
+            timeline::Event::Restart if self.restart.is_some() => {}
             timeline::Event::Restart => {
                 self.restart = self.quit(at, 15, false);
-                self.advance(at);
+                self.start_again(at);
             }
             timeline::Event::Kill => {
                 self.kill();
@@ -221,7 +227,7 @@ impl World<'_> {
                 if *added {
                     self.locals.push(*address);
                 }
-                self.follow_addresses();
+                self.follow_addresses(at);
             }
             timeline::Event::Link(change) => self.link(at, *change),
             timeline::Event::ClockStep(seconds) => self.skew += seconds,
@@ -230,6 +236,7 @@ impl World<'_> {
     }
 
     fn packet(&mut self, at: Nanos, packet: &Packet) {
+        self.start_again(at);
         let stamp = packet.stamp.unwrap_or(at);
         let stamp = if self.is.on(D::WallClockCounts) {
             Nanos(stamp.0.saturating_add_signed(self.skew.saturating_mul(1_000_000_000)))
@@ -240,7 +247,8 @@ impl World<'_> {
         let decoded = decode(&frame.bytes, frame.original, self.case.link, self.is);
         let decoded = decoded.filter(|_| self.is_up && !self.is.on(D::PortMustBeOpen));
         let Some(daemon) = &mut self.daemon else { return };
-        daemon.advance(stamp);
+        // Timers do not wait for a packet with a stamp of their time.
+        daemon.fire(at);
         self.see_new();
         if let Some(daemon) = &mut self.daemon {
             daemon.packet(stamp, decoded.as_ref().map(|(hit, _)| hit), decoded.is_some_and(|(_, loopback)| loopback));
@@ -248,14 +256,24 @@ impl World<'_> {
         self.see_new();
     }
 
-    fn advance(&mut self, at: Nanos) {
+    /// Starts the daemon again if the one before has ended by now.
+    fn start_again(&mut self, at: Nanos) {
         if let Some(start) = self.restart.take_if(|start| *start <= at) {
             self.start(start);
         }
+    }
+
+    fn advance(&mut self, at: Nanos) {
+        self.start_again(at);
         if let Some(daemon) = &mut self.daemon {
-            daemon.advance(at);
+            daemon.fire(at);
         }
         self.see_new();
+        if let Some(ghost) = &mut self.ghost {
+            ghost.advance(at);
+            let events = ghost.take_events();
+            self.see(events);
+        }
         if let Some((at, line)) = self.limit.flush(at) {
             self.log(at, line);
         }
@@ -274,13 +292,14 @@ impl World<'_> {
         }
         let file = self.options.config.clone().unwrap_or_else(|| path(CONFIG));
         if let Some(daemon) = &mut self.daemon {
+            daemon.advance(at);
             daemon.say_alone(What::Rereading(file));
         }
         self.see_new();
         let config = self.read_config();
         let Some(daemon) = &mut self.daemon else { return };
         let result = config.and_then(|config| {
-            let faults = super::life::faults(&config.doors, &daemon.disk, self.is);
+            let faults = super::life::faults(&config.doors, &daemon.disk, self.options.only_v4, self.is);
             if faults.is_empty() { Ok(config) } else { Err(faults) }
         });
         match result {
@@ -304,6 +323,7 @@ impl World<'_> {
         let Some(mut daemon) = self.daemon.take() else { return Some(at) };
         // Of a daemon in the background nobody sees the status.
         let is_told = is_told && !self.options.daemon;
+        daemon.advance(at);
         daemon.quit(signal);
         let events = daemon.take_events();
         self.disk = std::mem::take(&mut daemon.disk);
@@ -321,7 +341,8 @@ impl World<'_> {
             if self.is.on(D::KillForgetsStops) {
                 daemon.jobs.forget_open();
             }
-            self.left = Some(daemon.jobs);
+            daemon.ended = true;
+            self.ghost = Some(daemon);
         }
     }
 
@@ -345,13 +366,14 @@ impl World<'_> {
         if self.is.on(D::LinkStaysDown) && change == LinkChange::Up {
             self.is_up = false;
         }
-        self.follow_addresses();
+        self.follow_addresses(at);
     }
 
-    fn follow_addresses(&mut self) {
+    fn follow_addresses(&mut self, at: Nanos) {
         if let Some(daemon) = &mut self.daemon
             && !self.is.on(D::AddressesReadOnce)
         {
+            daemon.advance(at);
             daemon.around.locals = Some(self.locals.clone());
         }
     }

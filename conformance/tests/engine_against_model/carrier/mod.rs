@@ -13,10 +13,9 @@ use knockd::{
     wire,
 };
 
-use crate::{
-    model::{Event, Nanos, What},
-    traffic::Scenario,
-};
+use knock_conformance::model::What;
+
+use crate::scenario::{Event, Nanos, Scenario};
 
 /// When the engine hears of a moment that it asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,12 +123,14 @@ fn translate(effect: &Effect, time: Option<Nanos>, packet: Option<usize>) -> Opt
         }
         Effect::Log(event::Event::Stage { who, stage }) => event(who, What::Stage((*stage).into())),
         Effect::Log(event::Event::Opened { who }) => event(who, What::Open),
+        Effect::Log(event::Event::CommandTimeout { who }) => event(who, What::CommandTimeout),
         Effect::Log(event::Event::TimedOut { who, stage }) => event(who, What::Timeout { stage: (*stage).into() }),
         Effect::Log(event::Event::Discarded { who, stage, clause, .. }) => {
             event(who, What::Discard { stage: (*stage).into(), clause: clause.id() })
         }
         Effect::Log(event::Event::Disabled { door, by, .. }) => {
-            Event { time, packet, door: door.index as usize, what: What::Disable, knock: *by }
+            let what = What::Disable { file: String::new(), unmarked: false };
+            Event { time, packet, door: door.index as usize, what, knock: *by }
         }
         Effect::Log(_) | Effect::Exit(_) => return None,
     })

@@ -1,15 +1,16 @@
 //! The engine decides as the naive model of the contract does, whatever the doors and the traffic.
 
 mod carrier;
-mod model;
+mod scenario;
 mod traffic;
 
 use std::collections::BTreeMap;
 
 use carrier::Waking;
+use knock_conformance::model::What;
 use knockd::engine::{Judged, Unseen, Watch};
-use model::{Event, What};
 use proptest::{prelude::*, strategy::ValueTree, test_runner::TestRunner};
+use scenario::Event;
 
 /// Enough cases to meet the rare coincidences, in a few seconds; `PROPTEST_CASES` can only ask for more.
 fn many_cases() -> ProptestConfig {
@@ -23,7 +24,7 @@ proptest! {
     /// The engine hears of every moment that it asks for, and decides what the model decides, at the same times.
     #[test]
     fn the_engine_decides_as_the_model_does(scenario in traffic::scenarios(40)) {
-        let (engine, model) = (carrier::decide(&scenario, Waking::Punctual, ()), model::decide(&scenario.case));
+        let (engine, model) = (carrier::decide(&scenario, Waking::Punctual, ()), scenario::decide(&scenario));
         prop_assert_eq!(&engine, &model, "left: the engine, right: the model{}", first_difference(&engine, &model));
     }
 
@@ -31,7 +32,7 @@ proptest! {
     #[test]
     fn an_engine_that_is_woken_late_decides_the_same(scenario in traffic::scenarios(20)) {
         let engine = carrier::decide(&scenario, Waking::Asleep, ());
-        let mut model = model::decide(&scenario.case);
+        let mut model = scenario::decide(&scenario);
         model.iter_mut().filter(|event| event.packet.is_none()).for_each(|event| event.time = None);
         prop_assert_eq!(&engine, &model, "left: the engine, right: the model{}", first_difference(&engine, &model));
     }
@@ -42,7 +43,7 @@ proptest! {
     fn a_watched_engine_decides_the_same(scenario in traffic::scenarios(20)) {
         let mut log = Log { doors: scenario.case.doors.len(), ..Log::default() };
         let engine = carrier::decide(&scenario, Waking::Punctual, &mut log);
-        let model = model::decide(&scenario.case);
+        let model = scenario::decide(&scenario);
         prop_assert_eq!(&engine, &model, "left: the engine, right: the model{}", first_difference(&engine, &model));
         prop_assert_eq!((log.frames, log.next_door), (scenario.case.packets.len(), 0));
     }
@@ -85,7 +86,7 @@ fn the_traffic_brings_about_every_decision() {
     let mut seen = BTreeMap::<&str, usize>::new();
     for _ in 0..1000 {
         let scenario = scenarios.new_tree(&mut runner).expect("no filter rejects a scenario").current();
-        for event in model::decide(&scenario.case) {
+        for event in scenario::decide(&scenario) {
             let kind = match event.what {
                 What::Stage(1) => "stage 1",
                 What::Stage(_) => "later stage",
@@ -95,12 +96,14 @@ fn the_traffic_brings_about_every_decision() {
                 What::Open => "open",
                 What::Start(_) => "start",
                 What::Stop(_) => "stop",
-                What::Disable if event.time.is_none() => "disable at start",
-                What::Disable => "disable",
+                What::CommandTimeout => "command timeout",
+                What::Disable { .. } if event.time.is_none() => "disable at start",
+                What::Disable { .. } => "disable",
+                other => panic!("{other:?} is not compared"),
             };
             *seen.entry(kind).or_default() += 1;
         }
     }
-    assert_eq!(seen.len(), 12, "{seen:?}");
+    assert_eq!(seen.len(), 13, "{seen:?}");
     assert!(seen.values().all(|&times| times >= 20), "{seen:?}");
 }

@@ -9,19 +9,18 @@ use knockd::{
     sequence::Sequence,
 };
 
-use crate::{
-    model::{self, Protocol},
-    traffic::Scenario,
-};
+use knock_conformance::model::{self, Protocol};
+
+use crate::scenario::Scenario;
 
 /// Everything that the engine needs to know before the first packet of `scenario`.
 pub(crate) fn setup(scenario: &Scenario) -> engine::Setup {
     let case = &scenario.case;
-    let doors = case.doors.iter().enumerate().map(|(index, config)| door(index, config)).collect();
+    let doors = case.doors.iter().map(door).collect();
     let config = config::Config { options: config::Options::default(), doors };
     let read = |path: &[u8]| {
         let path = String::from_utf8_lossy(path).into_owned();
-        let text = path.parse().ok().and_then(|index: usize| scenario.files.get(index));
+        let text = path.trim_start_matches('/').parse().ok().and_then(|index: usize| scenario.files.get(index));
         text.map(|text| engine::OneTimeFile { text: text.clone().into(), identity: path }).ok_or("no such file")
     };
     let locals = case.locals.as_ref().map_or(engine::Locals::AnyUnicast, |locals| {
@@ -37,20 +36,19 @@ pub(crate) fn setup(scenario: &Scenario) -> engine::Setup {
     }
 }
 
-/// A door; the path of its one-time file is its index.
-fn door(index: usize, door: &model::Door) -> config::Door {
+fn door(door: &model::Door) -> config::Door {
     let sequences = match &door.sequences {
         model::Sequences::Fixed(ports) => {
             let ports: Vec<port::Port> = ports.iter().map(port).collect();
             config::Sequences::Fixed(Sequence::new(&ports).expect("a sequence has one to four ports"))
         }
-        model::Sequences::OneTime(_) => config::Sequences::OneTime(index.to_string().into()),
+        model::Sequences::OneTime(path) => config::Sequences::OneTime(path.clone().into()),
     };
     let mut ignored: Vec<port::Port> = door.ignored.iter().map(port).collect();
     ignored.sort_unstable();
     ignored.dedup();
     config::Door {
-        name: format!("door{index}"),
+        name: door.name.clone(),
         sequences,
         seq_timeout: Duration::from_secs(door.seq_timeout),
         flags: door.flags.map(|(set, clear)| {

@@ -9,15 +9,10 @@ use std::net::IpAddr;
 
 use proptest::{collection::vec, prelude::*, sample::Index, sample::select};
 
-use crate::model::{Case, Hit, Nanos, Packet, Port, Protocol::Tcp, SECOND, Sequences};
-use doors::{STRANGE_PORT, address, doors, locals, ports, protocols};
+use knock_conformance::model::{Hit, Port, Protocol::Tcp};
 
-/// A case, and the text of each door's one-time file; empty for a door without one.
-#[derive(Clone, Debug)]
-pub(crate) struct Scenario {
-    pub(crate) case: Case,
-    pub(crate) files: Vec<String>,
-}
+use crate::scenario::{Case, Nanos, Packet, SECOND, Scenario};
+use doors::{STRANGE_PORT, address, doors, locals, ports, protocols};
 
 /// Scenarios of up to four doors and `steps` steps.
 pub(crate) fn scenarios(steps: usize) -> impl Strategy<Value = Scenario> {
@@ -30,8 +25,9 @@ pub(crate) fn scenarios(steps: usize) -> impl Strategy<Value = Scenario> {
         vec(self::steps(), 0..steps),
     )
         .prop_map(|(doors, (locals, loopback), max_knocks, (late, only_v4), steps)| {
-            let (doors, files) = doors.into_iter().unzip();
-            let mut case = Case { doors, locals, loopback, only_v4, max_knocks, packets: Vec::new() };
+            let numbered = doors.into_iter().enumerate().map(|(index, door)| door.numbered(index));
+            let (doors, (sequences, files)) = numbered.unzip();
+            let mut case = Case { doors, sequences, locals, loopback, only_v4, max_knocks, packets: Vec::new() };
             let mut traffic = Traffic {
                 now: if late { 1_700_000_000 * SECOND } else { 0 },
                 runs: vec![0; case.doors.len()],
@@ -232,10 +228,7 @@ impl Traffic<'_> {
     /// The ports of a run: of the chosen line, else of the one whose turn it probably is.
     fn run(&mut self, door: Index, line: Option<Index>, from: usize, count: usize) -> Vec<Port> {
         let door = door.index(self.case.doors.len());
-        let sequences: Vec<&Vec<Port>> = match &self.case.doors[door].sequences {
-            Sequences::Fixed(ports) => vec![ports],
-            Sequences::OneTime(lines) => lines.iter().filter_map(|line| line.ports.as_ref()).collect(),
-        };
+        let sequences = &self.case.sequences[door];
         let Some(sequence) = sequences.get(line.map_or(self.runs[door], |line| line.index(sequences.len().max(1))))
         else {
             self.runs[door] = 0;

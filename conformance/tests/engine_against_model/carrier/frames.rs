@@ -4,7 +4,9 @@ use std::net::IpAddr;
 
 use etherparse::{PacketBuilder, TcpHeader};
 
-use crate::model::{Hit, Packet, Port, Protocol};
+use knock_conformance::model::{Hit, Port, Protocol};
+
+use crate::scenario::Packet;
 
 /// The frame that carries `packet`.
 pub(crate) fn frame(packet: &Packet) -> Vec<u8> {

@@ -4,11 +4,13 @@ use std::net::IpAddr;
 
 use proptest::{collection::vec, prelude::*, sample::select};
 
-use crate::model::{
-    Commands, Door, Line, Port,
+use knock_conformance::model::{
+    Commands, Door, Port,
     Protocol::{self, Tcp, Udp},
     Sequences,
 };
+
+use crate::scenario::path;
 
 /// What some doors have for a `Target`: own addresses, strangers' and one of many hosts.
 const TARGETS: [&str; 5] = ["10.0.0.9", "192.0.2.7", "fd00::9", "2001:db8::7", "224.0.0.5"];
@@ -29,7 +31,27 @@ fn sequences() -> impl Strategy<Value = Vec<Port>> {
     prop_oneof![4 => vec(ports(), 2..=4), 1 => vec(ports(), 1), 1 => vec(only_tcp, 1..=3)]
 }
 
-pub(crate) fn doors() -> impl Strategy<Value = (Door, String)> {
+/// A door that does not know its place yet, all its sequences, and the text that holds them if it has a file.
+#[derive(Clone, Debug)]
+pub(crate) struct Draft {
+    door: Door,
+    sequences: Vec<Vec<Port>>,
+    text: Option<String>,
+}
+
+impl Draft {
+    /// The door at this place, with its sequences and the text of its file.
+    pub(crate) fn numbered(self, index: usize) -> (Door, (Vec<Vec<Port>>, String)) {
+        let Self { mut door, sequences, text } = self;
+        door.name = format!("door{index}");
+        if text.is_some() {
+            door.sequences = Sequences::OneTime(path(index));
+        }
+        (door, (sequences, text.unwrap_or_default()))
+    }
+}
+
+pub(crate) fn doors() -> impl Strategy<Value = Draft> {
     let flags = select(vec![None, None, Some((0x02, 0)), Some((0x02, 0x10)), Some((0, 0x04)), Some((0x11, 0x20))]);
     let target = prop_oneof![4 => Just(None), 1 => select(TARGETS.map(address).to_vec()).prop_map(Some)];
     let timeouts = select(vec![1_u64, 2, 5, 25, 64, 65, 100]);
@@ -39,13 +61,16 @@ pub(crate) fn doors() -> impl Strategy<Value = (Door, String)> {
     (sequences(), one_time_files(), flags, target, ignored, (commands("a"), commands("b")), timeouts, cmd_timeouts)
         .prop_map(|(fixed, file, flags, target, mut ignored, (v4, v6), seq_timeout, cmd_timeout)| {
             let (sequences, text) = match file {
-                Some((lines, text)) => (Sequences::OneTime(lines), text),
+                Some((lines, text)) => (lines, Some(text)),
                 None => {
                     ignored.retain(|port| !fixed.contains(port));
-                    (Sequences::Fixed(fixed), String::new())
+                    (vec![fixed.clone()], None)
                 }
             };
-            (Door { sequences, seq_timeout, flags, target, ignored, v4, v6, cmd_timeout }, text)
+            let name = String::new();
+            let sequence = Sequences::Fixed(fixed);
+            let door = Door { name, sequences: sequence, seq_timeout, flags, target, ignored, v4, v6, cmd_timeout };
+            Draft { door, sequences, text }
         })
 }
 
@@ -58,8 +83,8 @@ fn commands(name: &'static str) -> impl Strategy<Value = Commands> {
     })
 }
 
-/// Nothing for a door of a fixed sequence, else the lines as the model sees them and the text that holds them.
-fn one_time_files() -> impl Strategy<Value = Option<(Vec<Line>, String)>> {
+/// Nothing for a door of a fixed sequence, else the sequences and the text that holds them.
+fn one_time_files() -> impl Strategy<Value = Option<(Vec<Vec<Port>>, String)>> {
     let bad = select(vec!["", "# 1,2", "#", " \t", "1,,2", "1:tpc", "0", "seven"]);
     let line = prop_oneof![3 => sequences().prop_map(Ok), 1 => bad.prop_map(Err)];
     let lines = vec((line, select(vec!["", " "]), select(vec!["\n", "\r\n"])), 0..5);
@@ -67,17 +92,13 @@ fn one_time_files() -> impl Strategy<Value = Option<(Vec<Line>, String)>> {
         let mut text = String::new();
         let mut parsed = Vec::new();
         for (line, indent, end) in lines {
-            let offset = text.len() as u64;
             match line {
                 Ok(ports) => {
-                    let written: Vec<_> = ports.iter().map(write_port).collect();
+                    let written: Vec<_> = ports.iter().map(Port::to_string).collect();
                     text += &format!("{indent}{}{end}", written.join(","));
-                    parsed.push(Line { offset, ports: Some(ports) });
+                    parsed.push(ports);
                 }
-                Err(bad) => {
-                    text += &format!("{bad}{end}");
-                    parsed.push(Line { offset, ports: None });
-                }
+                Err(bad) => text += &format!("{bad}{end}"),
             }
         }
         if ends_bare {
@@ -86,13 +107,6 @@ fn one_time_files() -> impl Strategy<Value = Option<(Vec<Line>, String)>> {
         (parsed, text)
     });
     prop_oneof![2 => Just(None), 1 => file.prop_map(Some)]
-}
-
-fn write_port(port: &Port) -> String {
-    match port {
-        Port(number, Tcp) => number.to_string(),
-        Port(number, Udp) => format!("{number}:udp"),
-    }
 }
 
 /// The interface's addresses, and whether it is a loopback.

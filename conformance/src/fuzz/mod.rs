@@ -1,0 +1,112 @@
+//! Random cases, carried to two subjects that ought to do the same: an implementation, and the naive model of it.
+//!
+//! What differs first is shrunk to a minimal case, which is written out as a case file and a capture.
+
+mod compare;
+mod plan;
+mod strategy;
+
+use proptest::{
+    strategy::Strategy as _,
+    test_runner::{Config, RngAlgorithm, RngSeed, TestCaseError, TestError, TestRunner},
+};
+
+pub use self::compare::{Difference, difference};
+use crate::{
+    case::{self, Case},
+    subject::{Broken, Subject},
+};
+
+/// Against whom the model is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Against {
+    /// An implementation that conforms, in virtual time.
+    Engine,
+    /// The C program 0.8.
+    Original,
+}
+
+/// A case in which the two differ, as small as it could be made.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// The case file's text.
+    pub text: String,
+    /// The case.
+    pub case: Case,
+    /// Where they differ first.
+    pub difference: Difference,
+}
+
+/// Holds `model` against `subject` in `count` random cases.
+///
+/// # Errors
+///
+/// The world of the subject broke, or a case cannot be written out.
+pub fn search(
+    subject: &dyn Subject,
+    model: &dyn Subject,
+    against: Against,
+    seed: u64,
+    count: u32,
+    done: &dyn Fn(),
+) -> Result<Option<Found>, Broken> {
+    let config = Config {
+        cases: count,
+        failure_persistence: None,
+        max_shrink_iters: 4000,
+        rng_algorithm: RngAlgorithm::ChaCha,
+        rng_seed: RngSeed::Fixed(seed),
+        ..Config::default()
+    };
+    let mut runner = TestRunner::new(config);
+    let broken = std::cell::RefCell::new(None);
+    let result = runner.run(&strategy::plans(against), |plan| {
+        if broken.borrow().is_some() {
+            return Ok(());
+        }
+        match compared(&plan, subject, model, against) {
+            Ok(None) => {
+                done();
+                Ok(())
+            }
+            Ok(Some(_)) => Err(TestCaseError::fail("they differ")),
+            Err(why) => {
+                *broken.borrow_mut() = Some(why);
+                Ok(())
+            }
+        }
+    });
+    if let Some(why) = broken.into_inner() {
+        return Err(why);
+    }
+    match result {
+        Ok(()) => Ok(None),
+        Err(TestError::Abort(why)) => Err(Broken(format!("no random case can be made: {why}"))),
+        Err(TestError::Fail(_, plan)) => {
+            let text = plan.text(ID);
+            let found = compared(&plan, subject, model, against)?;
+            found
+                .map(|difference| Ok(Found { case: read(&text)?, text, difference }))
+                .ok_or_else(|| Broken("what differed once does not differ again".to_owned()))?
+                .map(Some)
+        }
+    }
+}
+
+const ID: &str = "fuzz-found";
+
+fn read(text: &str) -> Result<Case, Broken> {
+    let cases = case::read(text, std::path::Path::new("fuzz.toml"));
+    let cases = cases.map_err(|error| Broken(format!("a random case cannot be read: {error}\n{text}")))?;
+    cases.into_iter().next().ok_or_else(|| Broken("a random case is none".to_owned()))
+}
+
+fn compared(
+    plan: &plan::Plan,
+    subject: &dyn Subject,
+    model: &dyn Subject,
+    against: Against,
+) -> Result<Option<Difference>, Broken> {
+    let case = read(&plan.text(ID))?;
+    Ok(difference(&subject.run(&case)?, &model.run(&case)?, against))
+}
