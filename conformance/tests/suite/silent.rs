@@ -113,6 +113,11 @@ fn a_case_file_that_was_not_compiled_in_is_noticed() {
 }
 
 #[test]
+fn the_worked_example_is_the_one_that_is_built_in() {
+    assert!(include_str!("../../cases/example.toml").ends_with(&crate::exit::example()));
+}
+
+#[test]
 fn a_skip_is_counted_and_named_everywhere() {
     let cases = doors(&["one"]).into_iter().chain([daemon("0 alice > tcp 7000 syn\nlog alice: ssh: Stage 1")]);
     let cases: Vec<Case> = cases.collect();

@@ -104,7 +104,7 @@ impl Live {
         fs::write(directory.path().join(PLAN), text).map_err(broken("the plan"))?;
         // Not all cases begin at the same moment of a second, lest all of them want a processor at the same moments; but
         // each always at the same one, as for a daemon that counts whole seconds the moment matters.
-        let phase = 5 + 10 * (case.id.bytes().map(u32::from).sum::<u32>() % 8);
+        let phase = 5 + 10 * (case.id.bytes().map(u32::from).sum::<u32>() % 20);
         let seconds = 30 + case.timeline.end.0 / SECOND.0;
         let output = Command::new(std::env::current_exe().map_err(broken("this program"))?)
             .args([SUBCOMMAND, "enter"])
