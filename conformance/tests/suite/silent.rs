@@ -180,6 +180,19 @@ fn a_stale_exclusion_is_a_failure() {
     assert!(report.complaints[0].why.contains("it is not judged"), "{:?}", report.complaints);
 }
 
+/// A race may be won or lost, but only in the way that the ledger tells, and only with the subject that it names.
+#[test]
+fn chance_excuses_what_is_told_of_it_and_nothing_else() {
+    let verdict = |fake: &Fake, ledger: &str| fake.judged(&doors(&["one"]), ledger).verdict();
+    let chance = format!("{KNOWN}by-chance = [\"scripted\"]\n");
+    assert_eq!(verdict(&Fake::obedient(), &chance), Status::AsExpected);
+    assert_eq!(verdict(&Fake::idle(), &chance), Status::AsExpected);
+    assert_eq!(verdict(&Fake::idle(), &chance.replace("missing run open 192.0.2.11", "missing *")), Status::AsExpected);
+    assert_eq!(verdict(&Fake::idle(), &KNOWN.replace("missing run open 192.0.2.11", "missing *")), Status::Failed);
+    assert_eq!(verdict(&Fake::idle(), &chance.replace("192.0.2.11", "192.0.2.12")), Status::Failed);
+    assert_eq!(verdict(&Fake::obedient(), &chance.replace("scripted", "live")), Status::Failed);
+}
+
 #[test]
 fn an_exclusion_excuses_one_case_and_one_subject() {
     let report = Fake::idle().judged(&doors(&["one", "two"]), KNOWN);

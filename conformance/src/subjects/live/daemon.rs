@@ -18,11 +18,7 @@ use nix::{
     unistd::{Pid, read},
 };
 
-use super::{
-    logs::Lines,
-    plan::{Plan, inside},
-    programs,
-};
+use super::{layout::inside, logs::Lines, plan::Plan, programs};
 
 /// Who ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

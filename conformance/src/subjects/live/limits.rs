@@ -55,7 +55,8 @@ timeline = """
 /// When its last packet comes.
 const KNOCKED: Nanos = millis(100);
 
-/// How exact times are when `jobs` cases are run at once: the longest time from a packet to its command, and some more.
+/// How exact times are when `jobs` cases are run at once: the time from a packet to its command that nine of ten keep,
+/// and some more. A moment of load is no measure of the machine.
 pub(super) fn measure(live: &Live, jobs: NonZeroUsize) -> Result<Precision, Broken> {
     // Of a client only order and pauses are asked.
     if live.daemon.is_none() {
@@ -64,16 +65,23 @@ pub(super) fn measure(live: &Live, jobs: NonZeroUsize) -> Result<Precision, Brok
     let cases = case::read(MEASURE, Path::new("measure.toml")).map_err(|error| Broken(error.to_string()))?;
     let [case] = &cases[..] else { return Err(Broken("there is no case to measure with".to_owned())) };
     let seen: Vec<Result<_, Broken>> = thread::scope(|scope| {
-        let runs: Vec<_> = (0..jobs.get()).map(|_| scope.spawn(|| live.play(case, COARSEST))).collect();
+        let play = |job: usize| {
+            // Other names begin at other moments of a second, as cases do.
+            let case = Case { id: format!("measure-{job}"), ..case.clone() };
+            scope.spawn(move || live.play(&case, COARSEST))
+        };
+        let runs: Vec<_> = (0..jobs.get()).map(play).collect();
         let lost = || Err(Broken("a thread that measures was lost".to_owned()));
         runs.into_iter().map(|run| run.join().unwrap_or_else(|_| lost())).collect()
     });
-    let mut longest = Nanos(0);
+    let mut times = Vec::new();
     for transcript in seen {
         // A daemon that does not open the door is a bad daemon in a good world.
         let ran = transcript?.seen.into_iter().find(|seen| matches!(seen.what, Sight::Run(_)));
-        longest = longest.max(ran.map_or(Nanos(0), |ran| ran.at.before(KNOCKED)));
+        times.push(ran.map_or(Nanos(0), |ran| ran.at.before(KNOCKED)));
     }
+    times.sort_unstable();
+    let longest = times.get(times.len() * 9 / 10).copied().unwrap_or_default();
     let late = longest.after(SPARE).max(FINEST.late);
     if late > COARSEST.late {
         let why = "run fewer cases at once (`--jobs`), or on a machine with less to do";

@@ -12,7 +12,7 @@ use std::{
 
 use nix::errno::Errno;
 
-use super::plan::inside;
+use super::layout::inside;
 
 /// Bytes that come bit by bit, as lines.
 #[derive(Default)]

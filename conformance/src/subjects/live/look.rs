@@ -7,7 +7,10 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::plan::{LOOKS, Look, TEXTS, Wanted, inside};
+use super::{
+    layout::{LOOKS, TEXTS, inside},
+    plan::{Look, Wanted},
+};
 use crate::time::Nanos;
 
 /// How often a file is looked at that is not yet as wanted.

@@ -2,13 +2,13 @@
 //!
 //! For each case this program starts itself again ([`main`]): the first process makes namespaces (`world`, through
 //! `netlink`), the second is their first process and plays the case there in real time (`play`), a [`Plan`] of which the
-//! outer side has written. It puts frames on the wire as they are (`wire`), notes the commands that are run
-//! (`programs`), reads what is logged (`logs`), looks at files (`look`) and sees processes end (`daemon`); what a client
-//! sends is told by `sent`, and an open door that runs no command is seen by `probe`. All of it vanishes with that
-//! process.
+//! outer side has written. It puts frames on the wire as they are (`wire`); its `senses` are the commands that are run
+//! (`programs`), what is logged (`logs`) and what a client sends (`sent`); it looks at files (`look`), sees processes end
+//! (`daemon`), and an open door that runs no command is seen by `probe`. All of it vanishes with that process.
 
 mod daemon;
 mod inside;
+mod layout;
 mod limits;
 mod logs;
 mod look;
@@ -17,6 +17,7 @@ mod plan;
 mod play;
 mod probe;
 mod programs;
+mod senses;
 mod sent;
 mod wire;
 mod world;
@@ -33,7 +34,8 @@ use std::{
 pub use self::inside::{SUBCOMMAND, main};
 use self::{
     inside::Told,
-    plan::{PLAN, Plan, Unplannable},
+    layout::PLAN,
+    plan::{Plan, Unplannable},
 };
 use crate::{
     ability::Ability,
@@ -102,7 +104,7 @@ impl Live {
         fs::write(directory.path().join(PLAN), text).map_err(broken("the plan"))?;
         // Not all cases begin at the same moment of a second, lest all of them want a processor at the same moments; but
         // each always at the same one, as for a daemon that counts whole seconds the moment matters.
-        let phase = 5 + 10 * (case.id.bytes().map(u32::from).sum::<u32>() % 8);
+        let phase = 5 + 10 * (case.id.bytes().map(u32::from).sum::<u32>() % 20);
         let seconds = 30 + case.timeline.end.0 / SECOND.0;
         let output = Command::new(std::env::current_exe().map_err(broken("this program"))?)
             .args([SUBCOMMAND, "enter"])

@@ -122,11 +122,11 @@ impl Netlink {
         self.0.send(&bytes, 0)?;
         let (answer, _) = self.0.recv_from_full()?;
         let answer = NetlinkMessage::<RouteNetlinkMessage>::deserialize(&answer).map_err(io::Error::other)?;
-        match answer.payload {
-            NetlinkPayload::Error(error) if error.code.is_some() => Err(error.to_io()),
-            NetlinkPayload::Error(_) => Ok(()),
-            other => Err(io::Error::other(format!("the kernel answered {other:?} to a request"))),
-        }
+        // An acknowledgement is an error with no code.
+        let NetlinkPayload::Error(error) = answer.payload else {
+            return Err(io::Error::other(format!("the kernel answered {:?} to a request", answer.payload)));
+        };
+        if error.code.is_some() { Err(error.to_io()) } else { Ok(()) }
     }
 }
 

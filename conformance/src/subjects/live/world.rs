@@ -18,8 +18,9 @@ use nix::{
 };
 
 use super::{
+    layout::{CASE, SYSTEM},
     netlink::{End, Netlink},
-    plan::{CASE, HARDWARE, Plan, SYSTEM},
+    plan::{HARDWARE, Plan},
     wire::Wire,
 };
 use crate::case::DIRECTORY;
