@@ -13,7 +13,7 @@ use crate::{
     builtin, capture,
     case::Case,
     clause::{CLAUSES, Level, Source},
-    report::case::configuration,
+    report::case::{configuration, fixtures},
     select,
     timeline::{Entry, What},
 };
@@ -71,13 +71,9 @@ pub(super) fn show(id: &str, files: &[PathBuf]) -> Result<Output, Wrong> {
     let needs: Vec<_> = case.needs().into_iter().map(|ability| ability.name()).collect();
     text += &format!("{:<9}{}\n", "needs", needs.join(" "));
     text += &format!("{:<9}{}:{}\n\n", "file", case.origin.file.display(), case.origin.line);
-    for line in configuration(&case).lines() {
-        text += &format!("    {line}\n");
-    }
-    for (name, bytes) in &case.files {
-        text += &format!("\n  {name}, {} bytes:\n", bytes.len());
-        let shown = String::from_utf8_lossy(&bytes[..bytes.len().min(400)]).into_owned();
-        text.extend(shown.lines().map(|line| format!("    {line}\n")));
+    for line in (configuration(&case) + &fixtures(&case)).lines() {
+        text += format!("    {line}").trim_end();
+        text.push('\n');
     }
     text.push('\n');
     text += &timeline(&case);

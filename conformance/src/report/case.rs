@@ -14,6 +14,8 @@ use crate::{
 
 /// A configuration of more bytes than this is cut in a report: it is there to be read.
 const READABLE: usize = 4000;
+/// And a file of more than this.
+const READABLE_FILE: usize = 400;
 
 /// One case, what became of it, and everything that a person needs to understand why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,7 +35,7 @@ pub struct CaseReport {
     pub line: usize,
     /// Whether it judges a client.
     pub client: bool,
-    /// Its configuration, or a client's command line.
+    /// Its configuration, or a client's command line, with its files, texts and commands.
     pub config: String,
     /// Its timeline as it was written.
     pub timeline: String,
@@ -133,7 +135,7 @@ impl CaseReport {
             file: case.origin.file.display().to_string(),
             line: case.origin.line,
             client: matches!(case.kind, Kind::Client { .. }),
-            config: readable(&configuration(case)),
+            config: readable(&(configuration(case) + &fixtures(case))),
             timeline: case.timeline_text.clone(),
             took_ms: u64::try_from(judged.took.as_millis()).unwrap_or(u64::MAX),
             outcome,
@@ -226,6 +228,22 @@ pub fn configuration(case: &Case) -> String {
         }
         Kind::Client { arguments } => format!("knock {}", arguments.join(" ")),
     }
+}
+
+/// What else a case brings along, as a person reads it: files, texts, and commands that take time or fail.
+#[must_use]
+pub fn fixtures(case: &Case) -> String {
+    let mut told = String::new();
+    for (name, command) in &case.commands {
+        told += &format!("\n# command {name}: takes {} s, exits with {}", command.takes, command.status);
+    }
+    let texts = case.texts.iter().filter(|(name, _)| !case.files.contains_key(*name));
+    for (word, (name, bytes)) in case.files.iter().map(|file| ("file", file)).chain(texts.map(|text| ("text", text))) {
+        let shown = String::from_utf8_lossy(&bytes[..bytes.len().min(READABLE_FILE)]);
+        let more = if bytes.len() > READABLE_FILE { "..." } else { "" };
+        told += &format!("\n\n# {word} {name}, {} bytes:\n{}{more}", bytes.len(), shown.trim_end_matches('\n'));
+    }
+    told
 }
 
 fn readable(text: &str) -> String {

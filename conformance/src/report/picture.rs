@@ -25,7 +25,7 @@ const REACH: usize = 280;
 /// More clients than this share one line, each arrow with its name.
 const LANES: usize = 4;
 /// The width of the whole.
-const WIDTH: usize = 780;
+const WIDTH: usize = 840;
 /// The width of a character of the fixed-width font, in hundredths.
 const CHARACTER: usize = 730;
 /// A failure with more problems than this is drawn in part.
