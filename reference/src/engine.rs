@@ -81,7 +81,7 @@ impl Engine {
         let mut engine = Self {
             first: first_ports(&doors),
             addresses: Addresses::new(&locals),
-            knocks: Knocks::new(doors.len(), seed),
+            knocks: Knocks::new(doors.len(), limits.knocks, seed),
             foretold: Cell::new(0),
             repeats: Repeats::new(limits.knocks, seed),
             deadlines: Deadlines::new(doors.len()),

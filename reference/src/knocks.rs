@@ -20,6 +20,9 @@ use self::slot::{AT_STAGE_1, BY_DOOR, List, NONE, Slot};
 pub(crate) use self::{by_source::key, slot::NUMBERS};
 use crate::{port::Protocol, summary::Summary, time::Instant, wire::Hit};
 
+/// For how many slots there is room from the start: 64 MiB of address space.
+const MOST_RESERVED: usize = 1 << 20;
+
 /// A knock's place in the slab, valid until the knock ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct KnockId(u32);
@@ -81,10 +84,14 @@ pub(crate) struct Knocks {
 }
 
 impl Knocks {
-    /// No knocks at `doors` doors; `seed` keys the hash, so that nobody can choose addresses that collide.
-    pub(crate) fn new(doors: usize, seed: u64) -> Self {
+    /// No knocks at `doors` doors; about `bound` of them are to be expected at most; `seed` keys the hash, so that nobody
+    /// can choose addresses that collide.
+    pub(crate) fn new(doors: usize, bound: usize, seed: u64) -> Self {
+        let mut slots = Vec::new();
+        // Room that is not used takes no memory, and what has room is never copied. Without it, slots grow as they come.
+        let _room = slots.try_reserve_exact(bound.saturating_add(1).min(MOST_RESERVED));
         Self {
-            slots: Vec::new(),
+            slots,
             free: NONE,
             live: 0,
             buckets: vec![NONE; 64].into(),

@@ -190,8 +190,8 @@ fn ip(text: &str) -> IpAddr {
 
 proptest! {
     #[test]
-    fn a_plain_list_says_the_same(steps in steps(), seed in any::<u64>()) {
-        let knocks = Knocks::new(DOORS as usize, seed);
+    fn a_plain_list_says_the_same(steps in steps(), bound in prop_oneof![0_usize..100, Just(usize::MAX)], seed in any::<u64>()) {
+        let knocks = Knocks::new(DOORS as usize, bound, seed);
         let mut both = Both { knocks, list: Vec::new(), doors: DOORS, time: 0 };
         for step in steps {
             both.take(step);
@@ -202,7 +202,7 @@ proptest! {
 
 #[test]
 fn a_place_is_used_again() {
-    let mut knocks = Knocks::new(1, 0);
+    let mut knocks = Knocks::new(1, 1, 0);
     let counted = Counted { at: Instant::default(), sequence: 1, source_port: 2, port: 3, protocol: Protocol::Tcp };
     for number in 0..1_000 {
         let id = knocks.begin(ip(SOURCES[0]), 0, number, counted);
