@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     check, clause,
+    pattern::Pattern,
     run::{Judged, Outcome},
 };
 
@@ -34,6 +35,10 @@ pub struct Deviation {
     pub did: Did,
     /// Why it does so, in a sentence.
     pub reason: String,
+    /// The subjects with which the case may pass as well, because what the implementation does is a race that it
+    /// sometimes wins. What it then did is a pattern, in which `*` stands for any text.
+    #[serde(default, rename = "by-chance")]
+    pub by_chance: Vec<String>,
 }
 
 /// What an implementation does instead.
@@ -97,11 +102,13 @@ impl Ledger {
             }
             let Some(did) = entry.did.by(subject) else { continue };
             let Some(judged) = judged.iter_mut().find(|judged| judged.case.id == entry.case) else { continue };
+            let by_chance = entry.by_chance.iter().any(|name| name == subject);
             match &judged.outcome {
+                Outcome::Passed if by_chance => {}
                 Outcome::Passed => complain("it passes: take the entry out".to_owned()),
                 Outcome::Failed(problems) => {
                     let does = check::signature(problems);
-                    if does == did {
+                    if does == did || by_chance && Pattern::new(did).fits(&does) {
                         judged.outcome = Outcome::Known(problems.clone(), entry.clone());
                     } else {
                         complain(format!("it fails in another way: `{does}` instead of `{did}`"));
@@ -143,6 +150,8 @@ impl Ledger {
                 Some(Did::Everywhere(_)) | None => BTreeMap::new(),
             };
             match problems {
+                // Once more the dice fell in some way; the entry already says in which ways they may.
+                _ if old.is_some_and(|entry| entry.by_chance.iter().any(|name| name == subject)) => {}
                 Some(does) => drop(by.insert(subject.to_owned(), does)),
                 None => drop(by.remove(subject)),
             }
@@ -154,6 +163,7 @@ impl Ledger {
                 clause: judged.case.all_clauses().next().unwrap_or_default().to_owned(),
                 did: Did::By(BTreeMap::new()),
                 reason: String::new(),
+                by_chance: Vec::new(),
             };
             let entry = old.cloned().unwrap_or_else(fresh);
             entries.insert(&judged.case.id, Deviation { did: Did::By(by), ..entry });
@@ -179,6 +189,9 @@ impl Ledger {
                 }
             }
             text += &format!("reason = {}\n", quoted(&entry.reason));
+            if !entry.by_chance.is_empty() {
+                text += &format!("by-chance = {}\n", toml::Value::from(entry.by_chance.clone()));
+            }
         }
         text
     }

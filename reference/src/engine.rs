@@ -141,16 +141,29 @@ impl Engine {
         loopback: bool,
         watch: &mut W,
     ) -> Effects<'_> {
-        self.advance(at);
-        // Most traffic ends here: no door begins with its port, and its source has no knock to spoil.
-        let dull = !W::EVERY
-            && wire::glance(frame).is_some_and(|Glance { source, port, protocol }| {
-                !self.first.contains(port, protocol) && !self.knocks.may_be_of(&source.into())
-            });
-        if !dull {
+        if W::EVERY || !self.pass_over(at, frame) {
+            self.advance(at);
             self.frame(frame.link, frame.bytes, frame.original_len, loopback, watch);
         }
         Effects(&mut self.out)
+    }
+
+    /// Whether a frame that was captured at `at` changes nothing, as far as a first look tells, while nothing is due. If so
+    /// it has been handled; if not, nothing was done, and [`Engine::handle`] must be told.
+    ///
+    /// Most traffic ends here: no door begins with its port, and its source has no knock to spoil.
+    #[must_use]
+    #[inline(always)]
+    pub fn pass_over(&mut self, at: Instant, frame: Frame<'_>) -> bool {
+        let now = self.now.max(at);
+        let passes = now < self.next_due
+            && wire::glance(frame).is_some_and(|Glance { source, port, protocol }| {
+                !self.first.contains(port, protocol) && !self.knocks.may_be_of(&source.into())
+            });
+        if passes {
+            self.now = now;
+        }
+        passes
     }
 
     /// The latest moment that it was told of (TIME-2).

@@ -23,8 +23,8 @@ pub(crate) struct Summary {
     counts: Box<[u8]>,
     sources: usize,
     factors: [u64; 2],
-    /// How far a hash is shifted so that its word's number remains.
-    shift: u32,
+    /// The highest word's number, all of whose bits are set.
+    last_word: usize,
 }
 
 impl Summary {
@@ -32,7 +32,7 @@ impl Summary {
     pub(crate) fn new(seed: u64) -> Self {
         // The factors must be odd, and nobody outside may know them; their other bits come from splitmix64's constants.
         let factors = [seed ^ 0x9e37_79b9_7f4a_7c15 | 1, seed.rotate_left(32) ^ 0xbf58_476d_1ce4_e5b9 | 1];
-        let mut summary = Self { bits: Box::new([]), counts: Box::new([]), sources: 0, factors, shift: 0 };
+        let mut summary = Self { bits: Box::new([]), counts: Box::new([]), sources: 0, factors, last_word: 0 };
         summary.clear(LEAST);
         summary
     }
@@ -41,8 +41,8 @@ impl Summary {
     #[inline(always)]
     pub(crate) fn may_hold(&self, key: (u64, u64)) -> bool {
         let (word, [a, b]) = self.places(key);
-        let both = 1 << a | 1 << b;
-        self.bits[word] & both == both
+        let bits = self.bits[word];
+        bits >> a & bits >> b & 1 != 0
     }
 
     /// Asks for what adding or removing this source needs.
@@ -102,17 +102,18 @@ impl Summary {
         self.bits = vec![0; places / 64].into();
         self.counts = vec![0; places].into();
         self.sources = 0;
-        self.shift = 64 - (places / 64).trailing_zeros();
+        self.last_word = places / 64 - 1;
     }
 
-    /// A source's word, and its two places there. Multiplying by an odd secret spreads keys over the upper bits, which
-    /// are the word's number and then the places'.
+    /// A source's word, and its two places there. Multiplying by an odd secret spreads keys over the upper bits: 16 of
+    /// them number the word, of which there may be fewer, and six each the places below.
     #[inline(always)]
-    #[expect(clippy::cast_possible_truncation, reason = "the shifts leave at most 16 bits")]
     fn places(&self, key: (u64, u64)) -> (usize, [usize; 2]) {
+        const { assert!(MOST / 64 <= 1 << 16) };
         let hash = key.0.wrapping_mul(self.factors[0]).wrapping_add(key.1.wrapping_mul(self.factors[1]));
-        let place = |above: u32| (hash >> (self.shift - above)) as usize & 63;
-        ((hash >> self.shift) as usize, [place(6), place(12)])
+        #[expect(clippy::cast_possible_truncation, reason = "at most 16 bits are left")]
+        let bits = |from: u32, count: u32| (hash >> from) as usize & ((1 << count) - 1);
+        (bits(48, 16) & self.last_word, [bits(42, 6), bits(36, 6)])
     }
 }
 

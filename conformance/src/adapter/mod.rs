@@ -4,31 +4,32 @@
 //! needs, `adapters/nftables.toml` those for a daemon with another language.
 
 mod doors;
+mod error;
 mod line;
+mod parts;
 
-use std::{
-    collections::BTreeSet,
-    fmt, fs, io,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeSet, fs, path::Path};
 
 use serde::Deserialize;
 
 pub use self::{
     doors::{Door, Inexpressible, Port, directives, doors},
+    error::AdapterError,
     line::Line,
+    parts::{Argument, Background, Configuration, Log, Probe, Ready},
 };
 use crate::{
     ability::Ability,
     case::{Case, Kind},
     clause,
+    timeline::Expect,
 };
 
 /// The adapter for daemons with knockd's command line.
 const KNOCKD: &str = include_str!("../../adapters/knockd.toml");
 
 /// The adapters that need no file, by their names.
-const BUILT_IN: [(&str, &str); 1] = [("knockd", KNOCKD)];
+const BUILT_IN: [(&str, &str); 2] = [("knockd", KNOCKD), ("nftables", include_str!("../../adapters/nftables.toml"))];
 
 /// How a daemon is run, told its configuration and read.
 #[derive(Clone, Debug, Deserialize)]
@@ -62,113 +63,6 @@ pub struct Adapter {
     /// How an open door is seen, if no command is run.
     pub probe: Option<Probe>,
 }
-
-/// Words of the command line.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Argument {
-    /// The words.
-    pub words: Vec<String>,
-    /// Options and directives of a case in whose presence they are left out.
-    #[serde(default)]
-    pub unless: Vec<String>,
-}
-
-/// When a daemon is listening.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Ready {
-    /// It has a packet socket.
-    #[serde(default)]
-    pub packet_socket: bool,
-    /// It has logged a line like this, if its log can be read; `*` is any text.
-    pub line: Option<String>,
-}
-
-/// How another daemon's configuration is made of a case's.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Configuration {
-    /// The file's name in /case.
-    pub file: String,
-    /// The directives that it can express, in lower case. A case with any other is not judged.
-    pub directives: BTreeSet<String>,
-    /// The text, in minijinja's language; `doors` is the list of [`Door`]s.
-    pub template: String,
-}
-
-/// Where a daemon logs, and how a line reads there.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Log {
-    /// A line of a log file.
-    pub file: Option<Line>,
-    /// Options whose next word is the log file.
-    #[serde(default)]
-    pub options: Vec<String>,
-    /// Directives that name the log file, in lower case.
-    #[serde(default)]
-    pub directives: Vec<String>,
-    /// A message of the system's log, for a daemon that logs nowhere else.
-    pub syslog: Option<Line>,
-    /// A line of standard output or standard error, for such a daemon.
-    pub output: Option<Line>,
-}
-
-/// How a daemon goes into the background.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Background {
-    /// The options with which it does.
-    #[serde(default)]
-    pub with: Vec<String>,
-    /// Options whose next word is the file for its process number.
-    #[serde(default)]
-    pub options: Vec<String>,
-    /// Directives that name that file, in lower case.
-    #[serde(default)]
-    pub directives: Vec<String>,
-}
-
-/// How an open door is seen from outside.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Probe {
-    /// The TCP port that the first door opens; the second opens the next, and so on.
-    pub first_port: u16,
-}
-
-/// An adapter file that cannot be used.
-#[derive(Debug)]
-pub enum AdapterError {
-    /// It cannot be read.
-    Unreadable(PathBuf, io::Error),
-    /// It is no TOML, or has keys or values that no adapter has.
-    Toml(PathBuf, Box<toml::de::Error>),
-    /// It claims something that is no clause.
-    NoClause(PathBuf, String),
-    /// Its template is none.
-    Template(PathBuf, Box<minijinja::Error>),
-}
-
-impl fmt::Display for AdapterError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unreadable(file, error) => write!(f, "{}: {error}", file.display()),
-            Self::Toml(file, error) => write!(f, "{}: {error}", file.display()),
-            Self::NoClause(file, name) => {
-                write!(
-                    f,
-                    "{}: `{name}` in `claims` is no clause: `knock-conformance clauses` lists them",
-                    file.display()
-                )
-            }
-            Self::Template(file, error) => write!(f, "{}: `template`: {error:#}", file.display()),
-        }
-    }
-}
-
-impl std::error::Error for AdapterError {}
 
 impl Adapter {
     /// The adapter for daemons with knockd's command line.
@@ -235,6 +129,17 @@ impl Adapter {
             && doors(config, &configuration.directives).is_err()
         {
             lacks.insert(Ability::Language);
+        }
+        // A probe sees that a door is open, not how often it was opened.
+        if self.probe.is_some() {
+            let runs = case.timeline.expectations().filter_map(|(_, _, expect)| {
+                let Expect::Run(pattern) = expect else { return None };
+                Some(pattern.to_string())
+            });
+            let mut seen = BTreeSet::new();
+            if runs.into_iter().any(|run| !seen.insert(run)) {
+                lacks.insert(Ability::Commands);
+            }
         }
         lacks
     }
@@ -343,6 +248,27 @@ mod tests {
             assert_eq!(adapter.goes_into_background(&words(options)), goes, "{options}");
         }
         assert_eq!(adapter.pid_files(b"[options]\nPidFile = /case/p\n", &words("-d")), ["/case/p"]);
+    }
+
+    #[test]
+    fn the_ruleset_has_a_set_for_each_stage() {
+        let adapter = Adapter::named(Path::new("nftables")).expect("a built-in adapter");
+        let config = b"[ssh]\nsequence = 7000,8000:udp\ntcpflags = syn,!ack\nseq_timeout = 2\ncommand = open %IP%\n";
+        let known = &adapter.configuration.as_ref().expect("a configuration").directives;
+        let doors = doors(config, known).expect("a plain door");
+        let (file, text) = adapter.configuration_of(&doors).expect("a template").expect("a configuration");
+        assert_eq!(file, "rules.nft");
+        let rules: Vec<&str> = text.lines().map(str::trim).filter(|line| line.contains("dport")).collect();
+        let wanted = [
+            "udp dport 8000 ip saddr @door1_ip_1 add @door1_ip_2 { ip saddr }",
+            "udp dport 8000 ip6 saddr @door1_ip6_1 add @door1_ip6_2 { ip6 saddr }",
+            "tcp flags & (syn | ack) == (syn) tcp dport 7000 meta nfproto ipv4 add @door1_ip_1 { ip saddr }",
+            "tcp flags & (syn | ack) == (syn) tcp dport 7000 meta nfproto ipv6 add @door1_ip6_1 { ip6 saddr }",
+            "tcp dport 60001 ip saddr @door1_ip_2 accept",
+            "tcp dport 60001 ip6 saddr @door1_ip6_2 accept",
+            "tcp dport 60001 drop",
+        ];
+        assert_eq!(rules, wanted);
     }
 
     #[test]

@@ -233,6 +233,7 @@ fn is(wanted: Status, ended: i32) -> bool {
         Status::Is(status) => status == ended,
         // 128 and more is a shell's word for a signal: a crash is no error message.
         Status::NonZero => ended != 0 && ended < 128,
+        Status::Any => ended < 128,
     }
 }
 
@@ -240,5 +241,6 @@ fn show(status: Status) -> String {
     match status {
         Status::Is(status) => status.to_string(),
         Status::NonZero => "nonzero".to_owned(),
+        Status::Any => "any".to_owned(),
     }
 }

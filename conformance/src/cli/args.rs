@@ -8,14 +8,18 @@ use crate::subjects::SubjectName;
 
 const EXAMPLES: &str = "\
 Examples:
-  knock-conformance run --only SEQ-3
-      judges the built-in subject by every case that names the clause
-  knock-conformance run --only 'TIME-*' --html report.html
-      by those of a group of clauses, and draws a page
-  knock-conformance run my-case.toml
-      by somebody else's cases
+  knock-conformance run
+      judges this project's engine by all built-in cases
+  knock-conformance run --daemon ./my-knockd --html report.html
+      judges a daemon with knockd's command line, live, and draws a page that says what failed and why
+  knock-conformance run --daemon ./my-knockd my-case.toml --only 'TIME-*' --keep kept
+      by the cases of my own that name a clause of this group, and keeps what failed
+  knock-conformance run --client ./my-knock --only 'KNOCK-*'
+      judges a client
   knock-conformance show flags-mismatch-is-ignored
       what a case says
+  knock-conformance diff original ./my-knockd --only 'SEQ-*'
+      where two daemons first part
 
 Exit status:
   0  everything judged is as expected
@@ -190,7 +194,7 @@ pub struct RunArgs {
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Exit status: 0 no case parts them, 1 one does, 2 wrong use or no case was judged by both.")]
 pub struct DiffArgs {
-    /// A subject, or a report that `run --json` wrote: REPORT.json
+    /// A subject, a daemon's executable, or a report that `run --json` wrote: REPORT.json
     pub a: String,
 
     /// Another one

@@ -5,7 +5,7 @@ use std::path::Path;
 use anstyle::{AnsiColor, Style};
 use clap::ValueEnum;
 
-use super::{DiffArgs, Output, Wrong, judge};
+use super::{DiffArgs, Output, Settings, SubjectArgs, Wrong, judge};
 use crate::{
     case::Case,
     ledger::Ledger,
@@ -57,12 +57,18 @@ fn report(side: &str, cases: &[Case], args: &DiffArgs) -> Result<Report, Wrong> 
     if Path::new(side).extension().is_some_and(|ending| ending == "json") {
         return super::tell::read(Path::new(side));
     }
-    let name = SubjectName::from_str(side, false).map_err(|_| {
-        let known: Vec<_> = SubjectName::value_variants().iter().filter_map(ValueEnum::to_possible_value).collect();
-        let known: Vec<_> = known.iter().map(|value| value.get_name()).collect();
-        Wrong::Given(format!("`{side}` is neither a report, REPORT.json, nor one of the subjects {}", known.join(", ")))
-    })?;
-    let chosen = subjects::choose(name, &args.settings)?;
+    let chosen = match SubjectName::from_str(side, false) {
+        Ok(name) => subjects::choose(name, &args.settings)?,
+        Err(_) if Path::new(side).is_file() => {
+            let settings = Settings { daemon: Some(side.into()), ..args.settings.clone() };
+            judge::choose(&SubjectArgs { subject: None, settings })?
+        }
+        Err(_) => {
+            let known: Vec<_> = SubjectName::value_variants().iter().map(|name| name.key()).collect();
+            let why = format!("`{side}` is no report, REPORT.json, no program, and none of {}", known.join(", "));
+            return Err(Wrong::Given(why));
+        }
+    };
     let judged = judge::judge(cases, &chosen, args.settings.jobs);
     let report = Report::new(&chosen.judge(), judged, &Ledger::default(), &[]);
     match report

@@ -1,6 +1,12 @@
 //! `run`: judges.
 
-use std::{fs, io::IsTerminal, num::NonZeroUsize, path::Path, slice, thread};
+use std::{
+    fs,
+    io::IsTerminal,
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+    slice, thread,
+};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -15,6 +21,9 @@ use crate::{
     subjects::{self, Chosen},
 };
 
+/// How a report is told.
+type Tell = fn(&Report) -> String;
+
 /// Judges and tells.
 pub(super) fn run(args: &RunArgs) -> Result<Output, Wrong> {
     let cases = select::select(&args.selection.files, &args.selection.only)?;
@@ -25,7 +34,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Output, Wrong> {
         keep::failures(&judged, directory).map_err(|(path, error)| Wrong::File(path, error))?;
     }
     let report = Report::new(&chosen.judge(), judged, &ledger, &known(&args.selection.files)?);
-    let files: [(_, fn(&Report) -> String); 3] = [
+    let files: [(&Option<PathBuf>, Tell); 3] = [
         (&args.json, Report::to_json),
         (&args.junit, junit::junit),
         (&args.html, |report| page::page(slice::from_ref(report))),
@@ -72,7 +81,7 @@ pub(super) fn ledger(arg: &LedgerArg, chosen: &Chosen) -> Result<Ledger, Wrong> 
 }
 
 /// Every case there is: an entry of a ledger for any other is an error.
-fn known(files: &[std::path::PathBuf]) -> Result<Vec<Case>, Wrong> {
+fn known(files: &[PathBuf]) -> Result<Vec<Case>, Wrong> {
     let mut known = builtin::cases()?;
     if !files.is_empty() {
         known.extend(select::all(files)?);

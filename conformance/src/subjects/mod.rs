@@ -14,6 +14,7 @@ use clap::ValueEnum;
 use crate::{
     adapter::Adapter,
     cli::Settings,
+    model::Model,
     report::Judge,
     subject::{Broken, Subject},
 };
@@ -30,6 +31,8 @@ pub enum SubjectName {
     /// A daemon or a client on a host of its own, in real time: needs root, or namespaces for users
     #[cfg(target_os = "linux")]
     Live,
+    /// The contract as plainly as it can be written, in virtual time: what a conforming daemon does with a case
+    Model,
 }
 
 impl SubjectName {
@@ -43,6 +46,7 @@ impl SubjectName {
             Self::Original => "original",
             #[cfg(target_os = "linux")]
             Self::Live => "live",
+            Self::Model => "model",
         }
     }
 }
@@ -94,6 +98,13 @@ pub fn choose(name: SubjectName, settings: &Settings) -> Result<Chosen, Broken> 
         },
         #[cfg(target_os = "linux")]
         SubjectName::Live => live(settings)?,
+        SubjectName::Model => Chosen {
+            subject: Box::new(Model::conforming()),
+            implementation: "model".to_owned(),
+            key: name.key(),
+            ledger: None,
+            jobs: None,
+        },
     };
     if let Some(name) = &settings.name {
         chosen.implementation.clone_from(name);
@@ -103,7 +114,7 @@ pub fn choose(name: SubjectName, settings: &Settings) -> Result<Chosen, Broken> 
 
 /// Cases that run live mostly sleep: so many for each core.
 #[cfg(target_os = "linux")]
-const LIVE_JOBS: usize = 16;
+const LIVE_JOBS: usize = 32;
 
 #[cfg(target_os = "linux")]
 fn live(settings: &Settings) -> Result<Chosen, Broken> {

@@ -154,6 +154,8 @@ pub enum Status {
     Is(i32),
     /// With any status but 0, not by a signal.
     NonZero,
+    /// With any status, not by a signal.
+    Any,
 }
 
 /// What can be forbidden.

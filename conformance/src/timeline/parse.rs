@@ -426,6 +426,7 @@ fn sent(words: &mut Words<'_>) -> Result<String, String> {
 fn status(words: &mut Words<'_>) -> Result<Status, String> {
     match next(words, "a status is expected")? {
         "nonzero" => Ok(Status::NonZero),
+        "any" => Ok(Status::Any),
         text => text.parse().map(Status::Is).map_err(|_| format!("`{text}` is no exit status")),
     }
 }

@@ -68,7 +68,7 @@ impl Place {
     }
 }
 
-fn example() -> String {
+pub(crate) fn example() -> String {
     let text = include_str!("../../FORMAT.md");
     let (_, rest) = text.split_once("```toml\n").expect("an example");
     rest.split_once("```").expect("which ends").0.to_owned()

@@ -2,6 +2,8 @@
 
 mod exit;
 mod fake;
+#[cfg(feature = "replay")]
+mod readme;
 mod reports;
 mod silent;
 mod verdict;

@@ -124,7 +124,7 @@ fn the_page_needs_nothing_else_and_escapes_what_it_tells() {
     for id in ["passed", "failed", "known", "broken", "skipped", "unclaimed"] {
         assert!(page.contains(&format!("<b>{id}</b>")), "{id}");
     }
-    assert!(page.contains("ledger: gone: there is no such case"));
+    assert!(page.contains("1 wrong in the ledger</summary><ul><li>gone: there is no such case"));
 }
 
 #[test]

@@ -113,6 +113,11 @@ fn a_case_file_that_was_not_compiled_in_is_noticed() {
 }
 
 #[test]
+fn the_worked_example_is_the_one_that_is_built_in() {
+    assert!(include_str!("../../cases/example.toml").ends_with(&crate::exit::example()));
+}
+
+#[test]
 fn a_skip_is_counted_and_named_everywhere() {
     let cases = doors(&["one"]).into_iter().chain([daemon("0 alice > tcp 7000 syn\nlog alice: ssh: Stage 1")]);
     let cases: Vec<Case> = cases.collect();
@@ -173,6 +178,19 @@ fn a_stale_exclusion_is_a_failure() {
     let by = KNOWN.replace("did =", "did.scripted =");
     let report = skipping.judged(&doors(&["one"]), &by);
     assert!(report.complaints[0].why.contains("it is not judged"), "{:?}", report.complaints);
+}
+
+/// A race may be won or lost, but only in the way that the ledger tells, and only with the subject that it names.
+#[test]
+fn chance_excuses_what_is_told_of_it_and_nothing_else() {
+    let verdict = |fake: &Fake, ledger: &str| fake.judged(&doors(&["one"]), ledger).verdict();
+    let chance = format!("{KNOWN}by-chance = [\"scripted\"]\n");
+    assert_eq!(verdict(&Fake::obedient(), &chance), Status::AsExpected);
+    assert_eq!(verdict(&Fake::idle(), &chance), Status::AsExpected);
+    assert_eq!(verdict(&Fake::idle(), &chance.replace("missing run open 192.0.2.11", "missing *")), Status::AsExpected);
+    assert_eq!(verdict(&Fake::idle(), &KNOWN.replace("missing run open 192.0.2.11", "missing *")), Status::Failed);
+    assert_eq!(verdict(&Fake::idle(), &chance.replace("192.0.2.11", "192.0.2.12")), Status::Failed);
+    assert_eq!(verdict(&Fake::obedient(), &chance.replace("scripted", "live")), Status::Failed);
 }
 
 #[test]

@@ -156,6 +156,14 @@ fn a_crash_is_no_error_message() {
 }
 
 #[test]
+fn an_end_with_any_status_must_still_come() {
+    let case = daemon("0.2 signal term\n0.3 exit any");
+    turns_red(&case, Kind::Missing, |seen| seen.seen.clear());
+    turns_red(&case, Kind::Differs, |seen| seen.seen[0].what = Sight::Exit(139));
+    turns_red(&case, Kind::Late, |seen| seen.seen[0].at = seen.seen[0].at.after(TENTH));
+}
+
+#[test]
 fn a_second_daemon_that_stays() {
     let case = daemon("0.1 second\n0.2 second-exit 1");
     turns_red(&case, Kind::Missing, |seen| seen.seen.clear());

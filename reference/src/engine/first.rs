@@ -45,11 +45,8 @@ impl FirstPorts {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn place(port: u16, protocol: Protocol) -> (usize, u64) {
-    let table = match protocol {
-        Protocol::Tcp => 0,
-        Protocol::Udp => WORDS,
-    };
-    (table + usize::from(port >> 6), 1 << (port & 63))
+    let place = usize::from(port) | usize::from(protocol == Protocol::Udp) << 16;
+    (place >> 6, 1 << (place & 63))
 }

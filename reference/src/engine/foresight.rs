@@ -23,7 +23,8 @@ const TOGETHER: usize = 32;
 #[derive(Clone, Copy)]
 struct Ahead {
     hit: Hit,
-    bucket: usize,
+    /// Where its knock would be found, if it may have one.
+    bucket: Option<usize>,
     repeats: usize,
     /// The knock in the bucket that was asked for last.
     asked: Option<KnockId>,
@@ -61,7 +62,7 @@ impl Engine {
                 drops += 1;
             }
             for ahead in ahead.iter_mut().flatten() {
-                ahead.asked = self.knocks.foresee_head(ahead.bucket);
+                ahead.asked = ahead.bucket.and_then(|bucket| self.knocks.foresee_head(bucket));
                 self.repeats.foresee_newest(ahead.hit.protocol, ahead.repeats);
             }
             for bucket in &dropped[..drops] {
@@ -106,16 +107,19 @@ impl Engine {
     }
 
     fn foresee_hit(&self, frame: Frame<'_>) -> Option<Ahead> {
-        let is_dull =
-            |source: &IpAddr, port, protocol| !self.first.contains(port, protocol) && !self.knocks.may_be_of(source);
-        if let Some(Glance { source, port, protocol }) = wire::glance(frame)
-            && is_dull(&source.into(), port, protocol)
-        {
-            return None;
+        let matters = |source: &IpAddr, port, protocol| {
+            let known = self.knocks.may_be_of(source);
+            (known || self.first.contains(port, protocol)).then_some(known)
+        };
+        if let Some(Glance { source, port, protocol }) = wire::glance(frame) {
+            matters(&source.into(), port, protocol)?;
         }
-        let hit = wire::decode(frame).ok().filter(|hit| !is_dull(&hit.source, hit.port, hit.protocol))?;
+        let hit = wire::decode(frame).ok()?;
+        let known = matters(&hit.source, hit.port, hit.protocol)?;
         let repeats = self.repeats.foresee(&hit.source, 0, &Counted::new(&hit, self.now));
-        Some(Ahead { hit, bucket: self.knocks.foresee(&hit.source), repeats, asked: None })
+        let bucket = self.knocks.foresee(&hit.source);
+        // A newcomer goes to the front of its bucket, whoever stands there.
+        Some(Ahead { hit, bucket: known.then_some(bucket), repeats, asked: None })
     }
 
     /// Asks for what the end of a knock needs, and gives its source.

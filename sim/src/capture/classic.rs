@@ -91,10 +91,10 @@ impl Classic {
         let loopback = link == Link::Null;
         let fine = self.fine();
         let mut rest = window;
-        // The rest that is left when enough was visited; of a shorter window all is visited.
-        let spare = window.len().checked_sub(enough);
+        // The least that is left before enough was visited; of a shorter window all is visited.
+        let least = (window.len() + 1).saturating_sub(enough);
         let stop = loop {
-            if spare.is_some_and(|spare| rest.len() <= spare) {
+            if rest.len() < least {
                 break Stop::Enough;
             }
             prefetch_index(rest, AHEAD);

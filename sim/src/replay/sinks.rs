@@ -82,7 +82,7 @@ const ENOUGH_LINES: usize = 1 << 15;
 
 /// Writes a JSON line a decision.
 pub struct Json<'a, W: Write> {
-    capture: &'a str,
+    capture: json::Lines,
     out: W,
     collected: Collected<'a>,
     watcher: &'a mut dyn FnMut(Option<Progress>),
@@ -97,13 +97,8 @@ pub struct Json<'a, W: Write> {
 impl<'a, W: Write> Json<'a, W> {
     /// Writes to `out` what is decided about the capture called `capture`, and gives what it writes to `collected`, too;
     /// `watcher` hears how far the capture has been read, and before lines are written.
-    pub fn new(
-        capture: &'a str,
-        out: W,
-        collected: Collected<'a>,
-        watcher: &'a mut dyn FnMut(Option<Progress>),
-    ) -> Self {
-        let (remarks, lines) = (Remarks::default(), Vec::new());
+    pub fn new(capture: &str, out: W, collected: Collected<'a>, watcher: &'a mut dyn FnMut(Option<Progress>)) -> Self {
+        let (capture, remarks, lines) = (json::Lines::new(capture), Remarks::default(), Vec::new());
         Self { capture, out, collected, watcher, remarks, lines, result: Ok(()), nobody: () }
     }
 
@@ -138,8 +133,7 @@ impl<W: Write> Sink for Json<'_, W> {
 
     fn decision(&mut self, decision: &Decision, fine: bool) {
         collect(&mut self.collected, decision, fine);
-        // A vector takes every byte.
-        let _all = json::write(&mut self.lines, self.capture, decision, fine);
+        self.capture.write(&mut self.lines, decision, fine);
         if self.lines.len() >= ENOUGH_LINES {
             self.write();
         }
@@ -218,7 +212,7 @@ fn flush(out: &mut impl Write, result: &mut io::Result<()>) {
 fn collect(collected: &mut Collected<'_>, decision: &Decision, fine: bool) {
     let Some(lines) = collected else { return };
     let mut line = Vec::new();
-    // A vector takes every byte, and the line is the JSON that was just written.
-    let written = json::write(&mut line, "", decision, fine).map_err(|error| error.to_string());
-    lines.push(written.and_then(|()| check::comparable(&line)).unwrap_or_else(|error| error));
+    json::Lines::new("").write(&mut line, decision, fine);
+    // The line is the JSON that was just written.
+    lines.push(check::comparable(&line).unwrap_or_else(|error| error));
 }

@@ -18,11 +18,7 @@ use nix::{
     unistd::{Pid, read},
 };
 
-use super::{
-    logs::Lines,
-    plan::{Plan, inside},
-    programs,
-};
+use super::{layout::inside, logs::Lines, plan::Plan, programs};
 
 /// Who ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -209,4 +205,15 @@ pub(super) fn has_packet_socket() -> io::Result<bool> {
     let table = fs::read_to_string("/proc/net/packet")?;
     // A heading; then in the fourth column the protocol, which is none until the socket is bound.
     Ok(table.lines().skip(1).any(|line| line.split_whitespace().nth(3).is_some_and(|protocol| protocol != "0000")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_may_hold_anything() {
+        assert_eq!(parent("7 (a) b (c) S 12 7 7 0"), Some(12));
+        assert_eq!(parent("7 (a"), None);
+    }
 }

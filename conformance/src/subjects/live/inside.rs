@@ -7,12 +7,13 @@ use std::{
     time::Duration,
 };
 
-use nix::unistd::alarm;
+use nix::unistd::{alarm, close};
 use serde::{Deserialize, Serialize};
 
 use super::{
+    layout::PLAN,
     look::Glance,
-    plan::{PLAN, Plan},
+    plan::Plan,
     play::play,
     world::{enter, furnish},
 };
@@ -53,10 +54,22 @@ pub fn main(arguments: &[String]) -> Option<ExitCode> {
 /// Makes the namespaces, and waits for their first process. An alarm ends a world that would not end by itself.
 fn outer(arguments: &[String], seconds: &str) -> io::Result<ExitCode> {
     alarm::set(seconds.parse().map_err(io::Error::other)?);
+    close_strangers()?;
     let mut again = Command::new(std::env::current_exe()?);
     again.args([&arguments[0], "play"]).args(&arguments[2..]);
     let status = enter(&mut again)?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Closes what this process was given beyond its standard streams: a daemon that got it, too, and passed it on to a
+/// command would be blamed for it (CMD-9).
+fn close_strangers() -> io::Result<()> {
+    let numbers = fs::read_dir("/proc/self/fd")?.map(|entry| Ok(entry?.file_name().to_string_lossy().parse::<i32>()));
+    for number in numbers.collect::<io::Result<Vec<_>>>()?.into_iter().flatten().filter(|number| *number > 2) {
+        // The number of the listing itself is no longer open; there is nothing else that could go wrong.
+        let _closed = close(number);
+    }
+    Ok(())
 }
 
 fn inner(directory: PathBuf, phase: &str) -> io::Result<ExitCode> {

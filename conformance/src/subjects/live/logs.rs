@@ -12,7 +12,7 @@ use std::{
 
 use nix::errno::Errno;
 
-use super::plan::inside;
+use super::layout::inside;
 
 /// Bytes that come bit by bit, as lines.
 #[derive(Default)]
@@ -107,5 +107,41 @@ impl Syslog {
 impl AsFd for Syslog {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, io::Write};
+
+    use super::*;
+
+    #[test]
+    fn a_line_is_told_when_it_is_whole() {
+        let mut lines = Lines::default();
+        assert!(lines.push(b"on").is_empty());
+        assert_eq!(lines.push(b"e\n\ntwo"), ["one", ""]);
+        assert_eq!(lines.rest().as_deref(), Some("two"));
+        assert_eq!(lines.rest(), None);
+    }
+
+    #[test]
+    fn a_log_is_followed_through_all_that_may_become_of_it() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("log");
+        let mut log = Growing::new(path.to_str().expect("a plain path"));
+        let read = |log: &mut Growing| log.read().expect("a readable log");
+        assert!(read(&mut log).is_empty());
+        fs::write(&path, "one\ntw").expect("a log");
+        assert_eq!(read(&mut log), ["one"]);
+        fs::OpenOptions::new().append(true).open(&path).and_then(|mut file| file.write_all(b"o\n")).expect("more");
+        assert_eq!(read(&mut log), ["two"]);
+        // Cut, as some daemons do when they open it again.
+        fs::write(&path, "a\n").expect("a shorter log");
+        assert_eq!(read(&mut log), ["a"]);
+        // Moved away: the old one may still get lines, and a new one begins.
+        fs::rename(&path, directory.path().join("old")).expect("a moved log");
+        fs::write(&path, "new\n").expect("a new log");
+        assert_eq!(read(&mut log), ["new"]);
     }
 }

@@ -7,7 +7,10 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::plan::{LOOKS, Look, TEXTS, Wanted, inside};
+use super::{
+    layout::{LOOKS, TEXTS, inside},
+    plan::{Look, Wanted},
+};
 use crate::time::Nanos;
 
 /// How often a file is looked at that is not yet as wanted.
@@ -86,5 +89,53 @@ impl<'a> Looks<'a> {
             Err(error) => return Err(error),
         };
         Ok(Glance { file: file.to_owned(), at: now.0, copy: copied })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn millis(count: u64) -> Nanos {
+        Nanos(count * 1_000_000)
+    }
+
+    /// A file, looked at from 100 ms to 200 ms, that is to be like `wanted`.
+    fn looked(file: &Path, wanted: &str) -> Look {
+        let file = file.to_str().expect("a plain path").to_owned();
+        Look { file, from: millis(100), until: millis(200), wanted: Wanted::Text(wanted.to_owned()) }
+    }
+
+    #[test]
+    fn a_look_waits_until_the_file_is_as_wanted_but_not_for_ever() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let root = directory.path();
+        for inner in [TEXTS, LOOKS] {
+            fs::create_dir(root.join(inner)).expect("a directory");
+        }
+        fs::write(root.join(TEXTS).join("used"), "#1\n").expect("a text");
+        let (becomes, stays) = (root.join("becomes"), root.join("stays"));
+        for file in [&becomes, &stays] {
+            fs::write(file, " 1\n").expect("a file");
+        }
+        let plan = [looked(&becomes, "used"), looked(&stays, "used")];
+        let mut looks = Looks::new(&plan, root);
+        for at in [0, 99] {
+            looks.look(millis(at)).expect("a look");
+        }
+        assert_eq!(looks.next(millis(99)), Some(millis(100)));
+        looks.look(millis(100)).expect("a look");
+        assert_eq!(looks.next(millis(100)), Some(millis(110)));
+        fs::write(&becomes, "#1\n").expect("a file");
+        looks.look(millis(110)).expect("a look");
+        looks.look(millis(205)).expect("a look");
+        let gone = root.join("gone").to_str().expect("a plain path").to_owned();
+        let seen = looks.last(&[gone], millis(300)).expect("a look");
+        let seen: Vec<_> = seen
+            .into_iter()
+            .map(|glance| (glance.at, glance.copy.map(|copy| fs::read_to_string(root.join(copy)).expect("a copy"))))
+            .collect();
+        let wanted = [(millis(110).0, Some("#1\n")), (millis(205).0, Some(" 1\n")), (millis(300).0, None)];
+        assert_eq!(seen, wanted.map(|(at, text)| (at, text.map(str::to_owned))));
     }
 }

@@ -2,13 +2,13 @@
 //!
 //! For each case this program starts itself again ([`main`]): the first process makes namespaces (`world`, through
 //! `netlink`), the second is their first process and plays the case there in real time (`play`), a [`Plan`] of which the
-//! outer side has written. It puts frames on the wire as they are (`wire`), notes the commands that are run
-//! (`programs`), reads what is logged (`logs`), looks at files (`look`) and sees processes end (`daemon`); what a client
-//! sends is told by `sent`, and an open door that runs no command is seen by `probe`. All of it vanishes with that
-//! process.
+//! outer side has written. It puts frames on the wire as they are (`wire`); its `senses` are the commands that are run
+//! (`programs`), what is logged (`logs`) and what a client sends (`sent`); it looks at files (`look`), sees processes end
+//! (`daemon`), and an open door that runs no command is seen by `probe`. All of it vanishes with that process.
 
 mod daemon;
 mod inside;
+mod layout;
 mod limits;
 mod logs;
 mod look;
@@ -17,6 +17,7 @@ mod plan;
 mod play;
 mod probe;
 mod programs;
+mod senses;
 mod sent;
 mod wire;
 mod world;
@@ -27,16 +28,14 @@ use std::{
     num::NonZeroUsize,
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    sync::{
-        OnceLock,
-        atomic::{AtomicU32, Ordering},
-    },
+    sync::OnceLock,
 };
 
 pub use self::inside::{SUBCOMMAND, main};
 use self::{
     inside::Told,
-    plan::{PLAN, Plan, Unplannable},
+    layout::PLAN,
+    plan::{Plan, Unplannable},
 };
 use crate::{
     ability::Ability,
@@ -62,7 +61,6 @@ pub struct Live {
     client: Option<PathBuf>,
     jobs: NonZeroUsize,
     measured: OnceLock<Result<Precision, Broken>>,
-    runs: AtomicU32,
 }
 
 impl Live {
@@ -80,7 +78,7 @@ impl Live {
         jobs: NonZeroUsize,
     ) -> Result<Self, Broken> {
         let (daemon, client) = (daemon.map(find).transpose()?, client.map(find).transpose()?);
-        Ok(Self { adapter, daemon, client, jobs, measured: OnceLock::new(), runs: AtomicU32::new(0) })
+        Ok(Self { adapter, daemon, client, jobs, measured: OnceLock::new() })
     }
 
     /// How exact times are, or why there can be no world.
@@ -104,8 +102,9 @@ impl Live {
             .map_err(|Unplannable(why)| Broken(why))?;
         let text = serde_json::to_vec(&plan).map_err(|error| Broken(format!("the plan: {error}")))?;
         fs::write(directory.path().join(PLAN), text).map_err(broken("the plan"))?;
-        // Not all cases begin at the same moment of a second, lest all of them want a processor at the same moments.
-        let phase = 10 + 20 * (self.runs.fetch_add(1, Ordering::Relaxed) % 8);
+        // Not all cases begin at the same moment of a second, lest all of them want a processor at the same moments; but
+        // each always at the same one, as for a daemon that counts whole seconds the moment matters.
+        let phase = 5 + 10 * (case.id.bytes().map(u32::from).sum::<u32>() % 20);
         let seconds = 30 + case.timeline.end.0 / SECOND.0;
         let output = Command::new(std::env::current_exe().map_err(broken("this program"))?)
             .args([SUBCOMMAND, "enter"])
@@ -154,7 +153,7 @@ impl Subject for Live {
         if case.timeline.end > PATIENCE {
             lacks.insert(Ability::Patience);
         }
-        if limits::is_finer(case, self.precision()) {
+        if limits::is_finer(case) {
             lacks.insert(Ability::Stamps);
         }
         if case.timeline.packets().any(|(_, packet)| is_no_frame(&packet.payload)) {

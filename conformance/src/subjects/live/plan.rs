@@ -2,16 +2,20 @@
 
 use std::{
     collections::BTreeSet,
-    fs, io,
+    io,
     net::IpAddr,
-    path::{Component, Path, PathBuf},
+    path::{Path, PathBuf},
 };
 
 use serde::{Deserialize, Serialize};
 
+use super::{
+    layout::{CASE, lay_out, write},
+    limits,
+};
 use crate::{
     adapter::{Adapter, Line, doors},
-    case::{CONFIG, Case, DIRECTORY, Kind},
+    case::{Case, Kind},
     frame::{self, Hardware},
     subject::Precision,
     time::Nanos,
@@ -20,17 +24,6 @@ use crate::{
 
 /// The hardware addresses of the two ends of the wire, in the order of a frame from client to server.
 pub(super) const HARDWARE: Hardware = frame::NOBODY;
-
-/// Where the case's files are, in the runner's own directory.
-pub(super) const CASE: &str = "case";
-/// Where the texts are that files may become.
-pub(super) const TEXTS: &str = "texts";
-/// Where the texts of the system's files are.
-pub(super) const SYSTEM: &str = "system";
-/// Where the looks at files are kept.
-pub(super) const LOOKS: &str = "looks";
-/// The plan itself.
-pub(super) const PLAN: &str = "plan.json";
 
 /// What is to be done in a world.
 #[derive(Debug, Serialize, Deserialize)]
@@ -216,44 +209,9 @@ impl Plan {
                 .expectations()
                 .any(|(_, _, expect)| matches!(expect, Expect::Says(_) | Expect::Never(Stream::Says, _))),
             end: case.timeline.end,
-            late: precision.late,
+            late: if limits::is_close(case, precision.late) { limits::EDGE_LATE } else { precision.late },
         })
     }
-}
-
-/// Writes the case's files as they are at first, and every text that they may become.
-fn lay_out(case: &Case, directory: &Path) -> io::Result<()> {
-    for inner in [CASE, TEXTS, SYSTEM, LOOKS] {
-        fs::create_dir(directory.join(inner))?;
-    }
-    for (name, bytes) in &case.files {
-        write(&directory.join(CASE), name, bytes)?;
-    }
-    for (name, bytes) in &case.texts {
-        write(&directory.join(TEXTS), name, bytes)?;
-    }
-    for (place, bytes) in case.system.values().enumerate() {
-        write(&directory.join(SYSTEM), &place.to_string(), bytes)?;
-    }
-    if let Kind::Daemon { config, .. } = &case.kind {
-        write(&directory.join(CASE), CONFIG, config)?;
-        if !case.texts.contains_key(CONFIG) {
-            write(&directory.join(TEXTS), CONFIG, config)?;
-        }
-    }
-    Ok(())
-}
-
-fn write(directory: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
-    let path = directory.join(name);
-    // A case is somebody else's: it does not write where it likes.
-    if !Path::new(name).components().all(|part| matches!(part, Component::Normal(_))) {
-        return Err(io::Error::other(format!("`{name}` is no name of a file beside the configuration")));
-    }
-    if let Some(parent) = path.parent() {
-        fs::create_dir_all(parent)?;
-    }
-    fs::write(path, bytes)
 }
 
 /// Writes the configuration in the daemon's own language, if it has one, and plans how its doors are seen.
@@ -265,14 +223,15 @@ fn configure(case: &Case, config: &[u8], adapter: &Adapter, files: &Path) -> Res
         write(files, name, text.as_bytes()).map_err(|error| Unplannable(error.to_string()))?;
     }
     let Some(probe) = &adapter.probe else { return Ok(Vec::new()) };
-    let sources: BTreeSet<IpAddr> = case.timeline.packets().map(|(_, packet)| packet.source).collect();
+    let can_ask = |source: &IpAddr| !(source.is_unspecified() || source.is_multicast() || source.is_loopback());
+    let sources: BTreeSet<IpAddr> = case.timeline.packets().map(|(_, packet)| packet.source).filter(can_ask).collect();
     let mut probes = Vec::new();
     for (door, port) in doors.iter().zip(probe.first_port..) {
         for &source in &sources {
             let command = door.command.replace("%IP%", &source.to_string());
-            let at = case.timeline.expectations().find_map(|(at, _, expect)| match expect {
-                Expect::Run(pattern) if pattern.fits(&command) => Some(at),
-                _ => None,
+            let at = case.timeline.expectations().find_map(|(at, _, expect)| {
+                let Expect::Run(pattern) = expect else { return None };
+                pattern.fits(&command).then_some(at)
             });
             let Some(&(destination, _)) = case.locals.iter().find(|(local, _)| local.is_ipv4() == source.is_ipv4())
             else {
@@ -346,9 +305,4 @@ fn digits(bytes: &[u8]) -> String {
 /// The bytes of a frame of the plan.
 pub(super) fn frame_bytes(digits: &str) -> Result<Vec<u8>, String> {
     hex(digits)
-}
-
-/// Where a file of the case is in the world.
-pub(super) fn inside(name: &str) -> PathBuf {
-    Path::new(DIRECTORY).join(name)
 }

@@ -4,33 +4,22 @@ use std::{
     collections::VecDeque,
     fs, io,
     net::IpAddr,
-    os::fd::{AsFd, BorrowedFd},
     path::PathBuf,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use nix::{
-    errno::Errno,
-    poll::{PollFd, PollFlags, ppoll},
-    sys::{
-        inotify::{AddWatchFlags, InitFlags, Inotify},
-        signal::Signal,
-        time::TimeSpec,
-    },
-};
+use nix::sys::signal::Signal;
 
 use super::{
     daemon::{Processes, Role, has_packet_socket},
-    logs::{Growing, Syslog},
+    layout::{TEXTS, inside},
     look::{Glance, Looks},
-    plan::{Plan, Step, TEXTS, frame_bytes, inside},
+    plan::{Plan, Step, frame_bytes},
     probe,
-    programs::Reports,
-    sent::sent,
-    wire::Wire,
-    world::{SERVER, World},
+    senses::Senses,
+    world::World,
 };
-use crate::{names, time::Nanos, transcript::Sight};
+use crate::{names, pattern::Pattern, time::Nanos, transcript::Sight};
 
 /// How long a daemon may take to listen, or to end when it is asked to.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -73,13 +62,8 @@ struct Play<'a> {
     world: World,
     directory: PathBuf,
     processes: Processes,
-    reports: Reports,
-    files: Vec<Growing>,
-    syslog: Syslog,
-    watch: Inotify,
+    senses: Senses<'a>,
     looks: Looks<'a>,
-    /// What comes to the server, if a client is judged.
-    arrivals: Option<Wire>,
     start: Option<Instant>,
     sights: Vec<(Nanos, Sight)>,
     /// Whether the line was logged that says that the daemon is listening.
@@ -90,20 +74,11 @@ struct Play<'a> {
 
 impl<'a> Play<'a> {
     fn new(plan: &'a Plan, world: World, directory: PathBuf) -> io::Result<Self> {
-        let watch = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC)?;
-        let changes = AddWatchFlags::IN_MODIFY | AddWatchFlags::IN_CREATE | AddWatchFlags::IN_MOVED_TO;
-        for place in ["/run", "/case"] {
-            watch.add_watch(place, changes)?;
-        }
         Ok(Self {
             plan,
             processes: Processes::new(plan)?,
-            reports: Reports::new(&plan.programs)?,
-            files: plan.log_files.iter().map(|name| Growing::new(name)).collect(),
-            syslog: Syslog::new()?,
-            watch,
+            senses: Senses::new(plan)?,
             looks: Looks::new(&plan.looks, &directory),
-            arrivals: if plan.is_client { Some(Wire::listener(SERVER)?) } else { None },
             world,
             directory,
             start: None,
@@ -131,7 +106,7 @@ impl<'a> Play<'a> {
         let since = Instant::now();
         let mut socket_since = None;
         while since.elapsed() < PATIENCE {
-            self.pump(Some(Duration::from_millis(2)))?;
+            self.pump(Duration::from_millis(2))?;
             if !self.processes.is_alive() {
                 return Ok(self.plan.ends);
             }
@@ -159,7 +134,7 @@ impl<'a> Play<'a> {
             phase => Instant::now() + to_second + phase,
         };
         while let Some(left) = start.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
-            self.pump(Some(left))?;
+            self.pump(left)?;
         }
         self.start = Some(start);
         Ok(())
@@ -192,13 +167,13 @@ impl<'a> Play<'a> {
             }
             let next = steps.front().map_or(end.after(Nanos(1)), |(at, _)| *at);
             let next = self.looks.next(now).map_or(next, |look| look.min(next));
-            self.wait(Some(Duration::from_nanos(next.before(now).0)))?;
+            self.senses.wait(&self.processes, Duration::from_nanos(next.before(now).0))?;
             // Whoever does not wake in time cannot say that the daemon was late.
             let late = self.now().before(next);
             if late > self.plan.late {
                 return Err(io::Error::other(format!("the machine is too busy: at {next} it was {late} s late")));
             }
-            self.pump(Some(Duration::ZERO))?;
+            self.pump(Duration::ZERO)?;
         }
     }
 
@@ -230,14 +205,14 @@ impl<'a> Play<'a> {
         self.processes.signal(signal)?;
         let since = Instant::now();
         while self.processes.is_alive() && since.elapsed() < PATIENCE {
-            self.pump(Some(PATIENCE.saturating_sub(since.elapsed())))?;
+            self.pump(PATIENCE.saturating_sub(since.elapsed()))?;
         }
         self.is_asked_to_end = false;
         if self.processes.is_alive() {
             // It does not end in order: its end by force is one that nobody asked for.
             self.processes.signal(Signal::SIGKILL)?;
             while self.processes.is_alive() {
-                self.pump(Some(PATIENCE))?;
+                self.pump(PATIENCE)?;
             }
         }
         self.processes.start(Role::Judged)?;
@@ -252,10 +227,10 @@ impl<'a> Play<'a> {
             self.processes.signal(Signal::SIGTERM)?;
             let since = Instant::now();
             while self.processes.is_alive() && since.elapsed() < LAST_WORDS {
-                self.pump(Some(LAST_WORDS.saturating_sub(since.elapsed())))?;
+                self.pump(LAST_WORDS.saturating_sub(since.elapsed()))?;
             }
         }
-        self.pump(Some(Duration::ZERO))?;
+        self.pump(Duration::ZERO)?;
         for line in self.processes.last_said() {
             self.see(Sight::Says(line));
         }
@@ -263,44 +238,17 @@ impl<'a> Play<'a> {
     }
 
     /// Waits until something is to be seen, at most for `patience`, and sees it.
-    fn pump(&mut self, patience: Option<Duration>) -> io::Result<()> {
-        self.wait(patience)?;
-        // What changed says nothing that the files do not say themselves.
-        match self.watch.read_events() {
-            Ok(_) | Err(Errno::EAGAIN) => {}
-            Err(error) => return Err(error.into()),
-        }
-        for command in self.reports.read()? {
-            self.see(Sight::Run(command));
-        }
-        let mut logged = Vec::new();
-        for file in &mut self.files {
-            logged
-                .extend(file.read()?.into_iter().filter_map(|line| read(self.plan.log.file.as_ref()?.message(&line))));
-        }
-        for text in self.syslog.read()? {
-            logged.extend(self.plan.log.syslog.as_ref().and_then(|reading| read(reading.message(&text))));
-            self.see(Sight::Syslog(text));
-        }
+    fn pump(&mut self, patience: Duration) -> io::Result<()> {
+        self.senses.wait(&self.processes, patience)?;
         let ended = self.processes.ended()?;
-        for line in self.processes.said()? {
-            match self.plan.log.output.as_ref().and_then(|reading| reading.message(&line)) {
-                Some(message) => logged.push(message.to_owned()),
-                None => self.see(Sight::Says(line)),
+        for sight in self.senses.sights(&mut self.processes)? {
+            if let (Sight::Log(line), Some(ready)) = (&sight, &self.plan.ready_line) {
+                self.is_ready |= Pattern::new(ready).fits(line);
             }
-        }
-        for line in logged {
-            self.is_ready |=
-                self.plan.ready_line.as_ref().is_some_and(|wanted| crate::pattern::Pattern::new(wanted).fits(&line));
-            self.see(Sight::Log(line));
+            self.see(sight);
         }
         for (role, status) in ended {
             self.end(role, status)?;
-        }
-        while let Some(frame) = self.arrivals.as_ref().map_or(Ok(None), Wire::receive)? {
-            if let Some(packet) = sent(&frame) {
-                self.see(Sight::Sent(packet));
-            }
         }
         Ok(())
     }
@@ -320,18 +268,4 @@ impl<'a> Play<'a> {
         }
         Ok(())
     }
-
-    fn wait(&self, patience: Option<Duration>) -> io::Result<()> {
-        let others: [BorrowedFd<'_>; 3] = [self.reports.as_fd(), self.syslog.as_fd(), self.watch.as_fd()];
-        let all = others.into_iter().chain(self.processes.descriptors()).chain(self.arrivals.as_ref().map(AsFd::as_fd));
-        let mut all: Vec<_> = all.map(|descriptor| PollFd::new(descriptor, PollFlags::POLLIN)).collect();
-        match ppoll(&mut all, patience.map(TimeSpec::from_duration), None) {
-            Ok(_) | Err(Errno::EINTR) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
-    }
-}
-
-fn read(message: Option<&str>) -> Option<String> {
-    message.map(str::to_owned)
 }

@@ -18,8 +18,9 @@ use nix::{
 };
 
 use super::{
+    layout::{CASE, SYSTEM},
     netlink::{End, Netlink},
-    plan::{CASE, HARDWARE, Plan, SYSTEM},
+    plan::{HARDWARE, Plan},
     wire::Wire,
 };
 use crate::case::DIRECTORY;
@@ -92,13 +93,20 @@ pub(super) fn furnish(directory: &Path, plan: &Plan) -> io::Result<World> {
 
 impl World {
     /// Makes an address of the server's come or go.
-    pub(super) fn address(&self, address: (IpAddr, u8), added: bool) -> io::Result<()> {
+    pub(super) fn address(&mut self, address: (IpAddr, u8), added: bool) -> io::Result<()> {
+        self.locals.retain(|local| *local != address);
+        if added {
+            self.locals.push(address);
+        }
         self.server.address(SERVER, address, added)
     }
 
-    /// Brings the server's interface up or down.
+    /// Brings the server's interface up or down. It comes up with its addresses, of which the kernel forgets those of
+    /// IPv6 when it goes down.
     pub(super) fn set_up(&self, up: bool) -> io::Result<()> {
-        self.server.set_up(SERVER, up)
+        self.server.set_up(SERVER, up)?;
+        let back = if up { &self.locals[..] } else { &[] };
+        back.iter().try_for_each(|&address| self.server.address(SERVER, address, true))
     }
 
     /// Deletes the server's interface.
@@ -112,8 +120,9 @@ impl World {
         Ok(())
     }
 
-    /// Lets the server know whose hardware address belongs to a client.
+    /// Lets the server know where a client is, and whose hardware address belongs to it.
     pub(super) fn introduce_client(&self, address: IpAddr) -> io::Result<()> {
+        self.server.route(SERVER, address)?;
         self.server.neighbour(SERVER, address, HARDWARE.from)
     }
 

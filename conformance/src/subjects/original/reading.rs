@@ -109,7 +109,10 @@ impl<'a> Reading<'a> {
                 self.child = Some(now);
             }
             Line::Run(text) => {
-                transcript.see(at, Sight::Run(told(text)));
+                // A shell that is given nothing runs nothing; nobody outside could see it.
+                if !text.trim().is_empty() {
+                    transcript.see(at, Sight::Run(told(text)));
+                }
                 self.command = Some((*text).to_owned());
             }
             Line::Ran => {

@@ -1,23 +1,17 @@
-//! Every command in README.md's `console` blocks, run, with what README.md shows of its output. What stands in running text
-//! needs a network interface or a browser, which a test does not have; the text holds those two and no other.
-#![expect(clippy::disallowed_types, reason = "the commands are run as a reader runs them")]
+//! Console blocks of a document: commands, and what they print.
 
-use std::{fs, path::Path, process::Command};
-
-/// How the README calls the program that this package builds.
-const CALL: &str = "cargo run --release -p knocksim --";
-/// The command that runs this test, and which it therefore cannot run.
-const TESTS: &str = "cargo test --workspace";
+use std::path::Path;
+use std::process::Command;
 
 #[derive(Debug, Default)]
-struct Example {
-    command: String,
+pub(crate) struct Example {
+    pub(crate) command: String,
     status: i32,
     output: Vec<String>,
 }
 
 /// The commands of the `console` blocks: `$ command`, perhaps `? status`, then what it prints.
-fn examples(text: &str) -> Vec<Example> {
+pub(crate) fn examples(text: &str) -> Vec<Example> {
     let mut examples: Vec<Example> = Vec::new();
     let mut inside = false;
     for line in text.lines() {
@@ -59,19 +53,14 @@ fn shows(shown: &[String], lines: &[&str]) -> bool {
     }
 }
 
-#[test]
-fn every_command_prints_what_the_readme_shows() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let text = fs::read_to_string(root.join("README.md")).expect("the README is there");
-    let examples = examples(&text);
-    assert!(examples.len() >= 6, "only {} commands were found", examples.len());
-    assert_eq!(examples.iter().filter(|example| example.command == TESTS).count(), 1, "the README says how to test");
-    let binary = env!("CARGO_BIN_EXE_knocksim");
-    for Example { command, status, output } in examples.iter().filter(|example| example.command != TESTS) {
-        let arguments = command.strip_prefix(CALL).unwrap_or_else(|| panic!("`{command}` is not run by this test"));
+/// Runs the commands that begin with `call` by the program `binary` in `root`, and holds what they print against what the
+/// document shows.
+pub(crate) fn run(root: &Path, examples: &[Example], call: &str, binary: &str) {
+    for Example { command, status, output } in examples {
+        let Some(arguments) = command.strip_prefix(call) else { continue };
         let run = Command::new("sh")
             .args(["-c", &format!("exec \"$0\" {arguments}"), binary])
-            .current_dir(&root)
+            .current_dir(root)
             .output()
             .expect("a shell is there");
         let (out, err) = (String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
@@ -79,16 +68,6 @@ fn every_command_prints_what_the_readme_shows() {
         let lines: Vec<&str> = out.lines().chain(err.lines()).collect();
         assert!(output.is_empty() || shows(output, &lines), "{command} does not print what is shown:\n{out}{err}");
     }
-}
-
-#[test]
-fn commands_in_running_text_are_known() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let text = fs::read_to_string(root.join("README.md")).expect("the README is there");
-    let prose: String = text.split("```").step_by(2).collect();
-    let is_command = |word: &&str| word.starts_with("cargo ") || word.starts_with("tcpdump ");
-    let commands: Vec<&str> = prose.split('`').skip(1).step_by(2).filter(is_command).collect();
-    assert_eq!(commands, ["tcpdump -i eth0 -w failed.pcap", "cargo doc --open -p knockd"]);
 }
 
 #[test]
