@@ -114,7 +114,7 @@ impl Frame<'_> {
         if header < 20 && !self.is.on(D::ShortHeaderAccepted) {
             return None;
         }
-        if self.is.on(D::IhlIgnored) {
+        if self.is.on(D::IhlIgnored) || header < 20 {
             header = 20;
         }
         if total < header && !self.is.on(D::TotalLengthUnchecked) {

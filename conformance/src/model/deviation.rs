@@ -52,7 +52,7 @@ deviations! {
     OnlyV4Ignored "LISTEN-5" "`-4` is ignored";
     OnlyV4SparesTargets "LISTEN-5" "`-4` does not hide an IPv6 `Target`";
     IhlIgnored "LISTEN-6" "every IPv4 header is taken to be 20 bytes long";
-    ShortHeaderAccepted "LISTEN-6" "an IPv4 header length below 5 is believed";
+    ShortHeaderAccepted "LISTEN-6" "an IPv4 header length below 5 is taken for 5";
     TotalLengthUnchecked "LISTEN-6" "IPv4's total length is not looked at";
     PaddingIsThePacket "LISTEN-6" "what follows the IPv4 packet in the frame belongs to it";
     PayloadLengthUnchecked "LISTEN-6" "IPv6's payload length is not looked at";
@@ -80,13 +80,13 @@ deviations! {
     StartRunsTwice "SEQ-1" "the door opens twice";
     ProtocolIgnored "SEQ-2" "either protocol on the right port counts";
     ProtocolCaseMatters "SEQ-2" "`:UDP` is no protocol";
-    AnyProtocolIsTcp "SEQ-2" "an unknown protocol is TCP";
+    AnyProtocolIsTcp "CONF-2" "an unknown protocol is TCP";
     WrongProtocolIgnored "SEQ-2" "the wrong protocol on a port of the sequence spoils nothing";
     WrongPortIgnored "SEQ-3" "wrong ports spoil nothing";
     WrongPortOfNoDoorIgnored "SEQ-3" "ports that no door uses spoil nothing";
     WrongPortOfOtherDoorIgnored "SEQ-3" "ports that the door does not use spoil nothing";
     WrongUdpIgnored "SEQ-3" "UDP spoils nothing";
-    WrongTcpIgnored "SEQ-3" "TCP does not spoil a sequence of UDP ports";
+    WrongTcpIgnored "FLAGS-4" "TCP does not spoil a sequence of UDP ports";
     EarlierPortsForgiven "SEQ-3" "ports that were hit already spoil nothing";
     RestartingHitSwallowed "SEQ-4" "a wrong hit that is the first one only discards";
     LongestOverlapKept "SEQ-4" "after a wrong hit the longest overlap with the sequence is kept";
@@ -115,8 +115,6 @@ deviations! {
     Unbounded "SEQ-10" "half-finished knocks are not bounded";
     OldestDropped "SEQ-10" "past the bound the oldest knock is dropped, whatever its stage";
     NewestDropped "SEQ-10" "past the bound the newest knock is dropped";
-    CrowdNotLogged "SEQ-10" "dropped knocks are not logged";
-    CrowdLoggedEachTime "SEQ-10" "each dropped knock is logged";
     IgnorePortsIgnored "SEQ-11" "`Ignore_Ports` is read and ignored";
     GlobalIgnoreIgnored "SEQ-11" "`Ignore_Ports` in `[options]` is read and ignored";
     IgnoredPortsSpoil "SEQ-11" "ignored ports spoil";
@@ -227,6 +225,10 @@ deviations! {
     FloodLogged "LOG-4" "every first hit and every timeout of a flood is logged";
     SyslogIgnored "LOG-1" "`UseSyslog` is ignored";
     SyslogAsDaemon "LOG-1" "the syslog facility is daemon, not user";
+    DebugIgnored "LOG-4" "`-D` is ignored";
+    RelativePathLost "PROC-5" "a relative `-c` is lost in the background";
+    AnyInterfaceUnknown "LISTEN-10" "`-i any` never matches";
+    ListOfInterfacesUnknown "LISTEN-10" "a list of interfaces is one name";
     VerboseIgnored "PROC-1" "`-v` is ignored";
     PidFileStays "PROC-2" "the pid file stays";
     SecondAccepted "PROC-2" "a second instance on the same pid file runs";

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use crate::case::DIRECTORY;
+
 /// Files. Reading one keeps it as it is now, whatever becomes of it.
 #[derive(Clone, Debug, Default)]
 pub struct Disk(BTreeMap<String, Arc<Vec<u8>>>);
@@ -34,9 +36,10 @@ impl Disk {
     }
 }
 
-/// A path with nothing in it that leads nowhere: what makes a file this file and no other (ONCE-11).
+/// A path with nothing in it that leads nowhere: what makes a file this file and no other (ONCE-11). The daemon runs in
+/// the case's directory.
 pub(super) fn plain(path: &str) -> String {
-    let mut parts: Vec<&str> = Vec::new();
+    let mut parts: Vec<&str> = if path.starts_with('/') { Vec::new() } else { vec![DIRECTORY] };
     for part in path.split('/') {
         match part {
             "" | "." => {}
@@ -46,5 +49,5 @@ pub(super) fn plain(path: &str) -> String {
             part => parts.push(part),
         }
     }
-    format!("/{}", parts.join("/"))
+    format!("/{}", parts.join("/").trim_start_matches('/'))
 }

@@ -36,7 +36,7 @@ impl Daemon {
                 if self.forgives(door, mine, hit, &sequence) {
                     return;
                 }
-                self.discard(mine, "SEQ-3");
+                self.discard_by(mine, "SEQ-3", Some(hit.port));
                 if self.is.on(D::WrongHitEndsEverywhere) {
                     self.knocks_of(hit.source).into_iter().for_each(|other| self.discard(other, "SEQ-3"));
                 }
@@ -156,9 +156,7 @@ impl Daemon {
 
     /// SEQ-10: the oldest of the lowest stage goes.
     fn drop_one(&mut self) {
-        if self.crowded.is_none_or(|last| self.now >= last.after(BURST)) && !self.is.on(D::CrowdNotLogged)
-            || self.is.on(D::CrowdLoggedEachTime)
-        {
+        if self.crowded.is_none_or(|last| self.now >= last.after(BURST)) {
             self.say_alone(What::Crowded);
         }
         self.crowded = Some(self.now);
@@ -202,9 +200,13 @@ impl Daemon {
     }
 
     pub(super) fn discard(&mut self, knock: u64, clause: &'static str) {
+        self.discard_by(knock, clause, None);
+    }
+
+    fn discard_by(&mut self, knock: u64, clause: &'static str, by: Option<Port>) {
         if self.knocks.contains_key(&knock) {
             let knock = self.end(knock, false);
-            self.say(&knock, What::Discard { stage: knock.hits.len(), clause });
+            self.say(&knock, What::Discard { stage: knock.hits.len(), clause, by });
         }
     }
 

@@ -42,6 +42,7 @@ pub(super) fn next(
     let mut at = from.offset;
     let mut number = from.lines;
     let mut before = None;
+    let mut last = None;
     while at < text.len() {
         let start = at;
         number += 1;
@@ -62,7 +63,7 @@ pub(super) fn next(
         }
         if line.trim_ascii().is_empty() {
             if is.on(D::BlankLineEndsFile) {
-                return None;
+                return last;
             }
             continue;
         }
@@ -79,17 +80,16 @@ pub(super) fn next(
                 if !is.on(D::LastLineFirst) {
                     return Some(line);
                 }
-                let place = Place { offset: at, lines: number };
-                return next(text, place, ignored, is, skipped).or(Some(line));
+                last = Some(line);
             }
             Ok(_) | Err(_) => {
                 if is.on(D::UnparsableLineEndsFile) {
-                    return None;
+                    return last;
                 }
                 skipped(number);
                 before = Some(start);
             }
         }
     }
-    None
+    last
 }

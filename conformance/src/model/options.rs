@@ -49,7 +49,12 @@ pub(super) fn read(words: &[String], is: Deviations) -> Result<Options, Instead>
             "-l" | "--lookup" => {}
             "-4" | "--only-ip-v4" => options.only_v4 = !is.on(D::OnlyV4Ignored),
             "-V" | "--version" => return Err(Instead { says: "knockd 0.8".to_owned(), status: 0 }),
-            "-h" | "--help" => return Err(Instead { says: "usage: knockd [options]".to_owned(), status: 0 }),
+            "-h" | "--help" => {
+                return Err(Instead {
+                    says: "usage: knockd [--interface NAME] [--config FILE] ...".to_owned(),
+                    status: 0,
+                });
+            }
             _ => {
                 let status = if is.on(D::UnknownOptionIsNoError) { 0 } else { 2 };
                 return Err(Instead { says: format!("knockd: unknown option or argument `{word}`"), status });

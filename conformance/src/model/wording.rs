@@ -43,8 +43,9 @@ pub(super) fn line(event: &Event, debug: bool, is: Deviations) -> Option<String>
         }
         What::Crowded => "too many unfinished knocks: dropping the oldest of the lowest stage".to_owned(),
         What::Busy => "too many commands waiting: further knocks do not open".to_owned(),
-        What::Discard { stage, clause } if debug || is.on(D::DiscardsAlwaysLogged) => {
-            format!("{source}: {door}: knock discarded at stage {stage} ({clause})")
+        What::Discard { stage, clause, by } if debug && !is.on(D::DebugIgnored) || is.on(D::DiscardsAlwaysLogged) => {
+            let by = by.map(|port| format!(" by a hit on {port}")).unwrap_or_default();
+            format!("{source}: {door}: knock discarded at stage {stage} ({clause}){by}")
         }
         What::Discard { .. } | What::Spend { .. } | What::Exit(_) => return None,
     })

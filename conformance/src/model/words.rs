@@ -115,7 +115,7 @@ pub struct Whose {
 pub enum What {
     StartingUp(String),
     Stage(usize),
-    Discard { stage: usize, clause: &'static str },
+    Discard { stage: usize, clause: &'static str, by: Option<Port> },
     Timeout { stage: usize },
     Spend { offset: u64 },
     Open,

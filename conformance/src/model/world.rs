@@ -24,6 +24,9 @@ use crate::{
 /// The bound on half-finished knocks where a case sets none (SEQ-10).
 const MOST_KNOCKS: usize = 100_000;
 
+/// What a daemon can be told to listen on: the case's packets come to the first.
+const INTERFACES: [&str; 3] = ["eth0", "lo", "any"];
+
 /// What happens in `case` to a daemon with these deviations.
 pub(super) fn play(case: &Case, is: Deviations) -> Transcript {
     let Kind::Daemon { config, options } = &case.kind else { return Transcript::default() };
@@ -46,6 +49,7 @@ pub(super) fn play(case: &Case, is: Deviations) -> Transcript {
         pid_file: None,
         locals: case.locals.clone(),
         is_up: true,
+        hears: false,
         skew: 0,
         restart: None,
         syslog: false,
@@ -90,6 +94,8 @@ struct World<'a> {
     pid_file: Option<String>,
     locals: Vec<(IpAddr, u8)>,
     is_up: bool,
+    /// Whether the daemon listens where the packets come.
+    hears: bool,
     /// How far the wall clock was stepped, in seconds.
     skew: i64,
     /// When the daemon that ends now will have ended, and another one starts.
@@ -125,14 +131,16 @@ impl World<'_> {
             commands: self.case.commands.clone(),
             deviations: self.is,
         };
+        let interface = self.interface(&config);
+        self.hears = self.hears_on(&interface);
+        if !interface.split(',').any(|name| INTERFACES.contains(&name)) {
+            return self.refuse(at, vec![format!("there is no interface {interface}")]);
+        }
         let disk = std::mem::take(&mut self.disk);
         let left = self.ghost.take().map(|ghost| ghost.jobs);
         match Daemon::start(config.doors.clone(), around, disk, at, left) {
             Ok(mut daemon) => {
                 self.name_files(&config);
-                let (option, directive) = (self.options.interface.clone(), config.interface.clone());
-                let interface = if self.is.on(D::DirectivesWin) { directive.or(option) } else { option.or(directive) };
-                let interface = interface.filter(|_| !self.is.on(D::AlwaysEth0)).unwrap_or_else(|| "eth0".to_owned());
                 let early = daemon.take_events();
                 daemon.say_alone(What::StartingUp(interface));
                 self.daemon = Some(daemon);
@@ -156,6 +164,20 @@ impl World<'_> {
         }
     }
 
+    /// LISTEN-2.
+    fn interface(&self, config: &Config) -> String {
+        let (option, directive) = (self.options.interface.clone(), config.interface.clone());
+        let interface = if self.is.on(D::DirectivesWin) { directive.or(option) } else { option.or(directive) };
+        interface.filter(|_| !self.is.on(D::AlwaysEth0)).unwrap_or_else(|| "eth0".to_owned())
+    }
+
+    /// Whether the case's packets come to one of these interfaces (LISTEN-10).
+    fn hears_on(&self, interface: &str) -> bool {
+        let is_any = interface == "any" && !self.is.on(D::AnyInterfaceUnknown);
+        let is_list = !self.is.on(D::ListOfInterfacesUnknown);
+        is_any || interface == "eth0" || is_list && interface.split(',').any(|name| name == "eth0")
+    }
+
     fn refuse(&mut self, at: Nanos, faults: Vec<String>) {
         for fault in faults {
             self.transcript.see(at, Sight::Says(fault));
@@ -165,8 +187,10 @@ impl World<'_> {
     }
 
     fn read_config(&mut self) -> Result<Config, Vec<String>> {
-        let path = self.options.config.clone().unwrap_or_else(|| path(CONFIG));
         let is = self.is;
+        let path = self.options.config.clone().unwrap_or_else(|| path(CONFIG));
+        let is_lost = self.options.daemon && self.daemon.is_some() && is.on(D::RelativePathLost);
+        let path = if is_lost && !path.starts_with('/') { format!("/{path}") } else { path };
         let text = self.disk().read(&path).ok_or_else(|| vec![format!("{path}: no such file")])?;
         config::parse(&text, is).map_err(|faults| {
             let shown = |fault: &config::Fault| {
@@ -245,7 +269,7 @@ impl World<'_> {
         };
         let frame = frame::frame(packet, self.case.link, NOBODY);
         let decoded = decode(&frame.bytes, frame.original, self.case.link, self.is);
-        let decoded = decoded.filter(|_| self.is_up && !self.is.on(D::PortMustBeOpen));
+        let decoded = decoded.filter(|_| self.is_up && self.hears && !self.is.on(D::PortMustBeOpen));
         let Some(daemon) = &mut self.daemon else { return };
         // Timers do not wait for a packet with a stamp of their time.
         daemon.fire(at);

@@ -13,7 +13,7 @@ use knockd::{
     wire,
 };
 
-use knock_conformance::model::What;
+use knock_conformance::model::{Port, What};
 
 use crate::scenario::{Event, Nanos, Scenario};
 
@@ -125,8 +125,9 @@ fn translate(effect: &Effect, time: Option<Nanos>, packet: Option<usize>) -> Opt
         Effect::Log(event::Event::Opened { who }) => event(who, What::Open),
         Effect::Log(event::Event::CommandTimeout { who }) => event(who, What::CommandTimeout),
         Effect::Log(event::Event::TimedOut { who, stage }) => event(who, What::Timeout { stage: (*stage).into() }),
-        Effect::Log(event::Event::Discarded { who, stage, clause, .. }) => {
-            event(who, What::Discard { stage: (*stage).into(), clause: clause.id() })
+        Effect::Log(event::Event::Discarded { who, stage, clause, hit }) => {
+            let by = hit.map(|hit| Port(hit.port, setup::protocol(hit.protocol)));
+            event(who, What::Discard { stage: (*stage).into(), clause: clause.id(), by })
         }
         Effect::Log(event::Event::Disabled { door, by, .. }) => {
             let what = What::Disable { file: String::new(), unmarked: false };

@@ -71,6 +71,14 @@ fn port(port: &model::Port) -> port::Port {
     port::Port { number: NonZeroU16::new(number).expect("no door names port 0"), protocol }
 }
 
+/// The model's word for a protocol.
+pub(super) fn protocol(protocol: port::Protocol) -> Protocol {
+    match protocol {
+        port::Protocol::Tcp => Protocol::Tcp,
+        port::Protocol::Udp => Protocol::Udp,
+    }
+}
+
 fn commands(commands: &model::Commands) -> config::Commands {
     let bytes = |text: &Option<String>| text.clone().map(String::into_bytes);
     config::Commands { start: bytes(&commands.start), stop: bytes(&commands.stop) }
