@@ -7,7 +7,6 @@ mod plan;
 mod strategy;
 
 use proptest::{
-    strategy::Strategy as _,
     test_runner::{Config, RngAlgorithm, RngSeed, TestCaseError, TestError, TestRunner},
 };
 

@@ -97,8 +97,10 @@ impl Daemon {
 
     /// Whether a first hit is seen (SEQ-6, SEQ-7).
     fn may_begin(&self, hit: &Hit) -> bool {
-        !(self.is.on(D::OneDoorASource) && self.knocks.values().any(|knock| knock.source == hit.source))
-            && !(self.is.on(D::OneSourceAtATime) && !self.knocks.is_empty())
+        let is_busy = || self.knocks.values().any(|knock| knock.source == hit.source);
+        let refused_for_a_door = self.is.on(D::OneDoorASource) && is_busy();
+        let refused_for_a_source = self.is.on(D::OneSourceAtATime) && !self.knocks.is_empty();
+        !refused_for_a_door && !refused_for_a_source
     }
 
     /// The number of this source's knock at this door.

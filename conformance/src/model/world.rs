@@ -423,10 +423,10 @@ impl World<'_> {
             if let Some(line) = line {
                 self.log(at, line);
             }
-            match event.what {
-                What::Start(command) | What::Stop(command) => self.transcript.see(at, Sight::Run(command)),
-                What::Exit(status) => self.transcript.see(at, Sight::Exit(status)),
-                _ => {}
+            if let What::Start(command) | What::Stop(command) = event.what {
+                self.transcript.see(at, Sight::Run(command));
+            } else if let What::Exit(status) = event.what {
+                self.transcript.see(at, Sight::Exit(status));
             }
         }
     }
