@@ -20,6 +20,7 @@ pub mod frame;
 pub mod fuzz;
 pub mod ledger;
 pub mod model;
+pub mod mutants;
 pub mod names;
 pub mod pattern;
 pub mod report;

@@ -1,11 +1,13 @@
 //! The naive model on the suite's own cases: it conforms, and each of its mutants is caught.
 
-use std::path::Path;
+use std::{collections::BTreeSet, path::Path};
 
 use knock_conformance::{
     case::{self, Case},
     check,
-    model::Model,
+    clause::{self, CLAUSES},
+    model::{Deviation, Model},
+    mutants,
     subject::{Precision, Subject},
 };
 
@@ -29,4 +31,24 @@ fn the_model_conforms_in_every_case_about_a_daemon() {
         }
     }
     assert!(failures.is_empty(), "{} of {judged} cases fail:\n{}", failures.len(), failures.join("\n"));
+}
+
+/// The suite can fail: what is broken on purpose is noticed by a case that names what is broken.
+#[test]
+fn each_mutant_is_caught_by_a_case_of_its_clause_and_each_case_catches_one() {
+    let faults: Vec<String> = mutants::faults(&cases()).iter().map(ToString::to_string).collect();
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn there_are_mutants_for_every_clause_that_a_model_can_break() {
+    assert!(Deviation::ALL.len() >= 60);
+    let broken: BTreeSet<&str> = Deviation::ALL.iter().map(|mutant| mutant.clause()).collect();
+    let unknown: Vec<_> = broken.iter().filter(|id| clause::find(id).is_none()).collect();
+    assert!(unknown.is_empty(), "{unknown:?}");
+    let whole: Vec<&str> = CLAUSES.iter().map(|clause| clause.id.as_str()).filter(|id| !broken.contains(id)).collect();
+    // What only a live daemon or a client can show.
+    assert_eq!(whole, ["CMD-9", "LOG-3", "KNOCK-1", "KNOCK-2", "KNOCK-3"]);
+    let names: BTreeSet<String> = Deviation::ALL.iter().map(ToString::to_string).collect();
+    assert_eq!(names.len(), Deviation::ALL.len(), "no name stands for two");
 }

@@ -4,7 +4,7 @@ use std::{num::NonZeroUsize, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::subjects::SubjectName;
+use crate::{fuzz::Against, subjects::SubjectName};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -77,6 +77,10 @@ pub enum Command {
         #[arg(value_name = "REPORT.json", required = true)]
         reports: Vec<PathBuf>,
     },
+    /// Break the naive model in every way that has a name, and tell which cases notice
+    Mutants(MutantsArgs),
+    /// Hold an implementation against the naive model of it in random cases
+    Fuzz(FuzzArgs),
     /// Make the table of support, clauses by implementations, of several runs
     Table(TableArgs),
 }
@@ -247,4 +251,46 @@ pub struct TableArgs {
     /// Compare the table with the one in a document; exit status 1 if they differ
     #[arg(long, value_name = "FILE")]
     pub check: Option<PathBuf>,
+}
+
+/// Options of `mutants`.
+#[derive(Args, Clone, Debug)]
+#[command(
+    after_help = "Exit status: 0 each mutant is caught by a case of its clause and each case catches a mutant, 1 not so."
+)]
+pub struct MutantsArgs {
+    /// Write the matrix: a row a case, a column a mutant
+    #[arg(long, value_name = "FILE")]
+    pub csv: Option<PathBuf>,
+}
+
+/// Options of `fuzz`.
+#[derive(Args, Clone, Debug)]
+#[command(
+    after_help = "Exit status: 0 they agree, 1 they differ, 2 wrong use, 3 the world of the implementation broke."
+)]
+pub struct FuzzArgs {
+    /// The implementation
+    #[arg(long, value_enum)]
+    pub against: Against,
+
+    /// Where the random cases begin: the same number, the same cases
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+
+    /// How many random cases
+    #[arg(long, value_name = "M", default_value_t = 1000)]
+    pub cases: u32,
+
+    /// Write the smallest case that parts them to DIR/fuzz-found.toml and DIR/fuzz-found.pcap
+    #[arg(long, value_name = "DIR")]
+    pub keep: Option<PathBuf>,
+
+    /// The C program, for `original` [default: the installed one]
+    #[arg(long, value_name = "PATH")]
+    pub daemon: Option<PathBuf>,
+
+    /// The preloaded library, for `original` [default: beside this program]
+    #[arg(long, value_name = "PATH")]
+    pub preload: Option<PathBuf>,
 }

@@ -2,15 +2,18 @@
 
 mod args;
 mod diff;
+mod fuzz;
 mod judge;
 mod ledger;
 mod look;
+mod mutants;
 mod tell;
 
 use std::{fmt, io, path::PathBuf};
 
 pub use self::args::{
-    Cli, Command, DiffArgs, LedgerArg, LedgerArgs, RunArgs, Selection, Settings, SubjectArgs, TableArgs,
+    Cli, Command, DiffArgs, FuzzArgs, LedgerArg, LedgerArgs, MutantsArgs, RunArgs, Selection, Settings, SubjectArgs,
+    TableArgs,
 };
 use crate::{case::CaseError, select::SelectError, status::Status, subject::Broken};
 
@@ -97,6 +100,8 @@ pub fn execute(cli: Cli) -> Result<Output, Wrong> {
         Command::Show { case, files } => look::show(&case, &files),
         Command::Diff(args) => diff::diff(&args),
         Command::Ledger(args) => ledger::ledger(&args),
+        Command::Mutants(args) => mutants::mutants(&args),
+        Command::Fuzz(args) => fuzz::fuzz(&args),
         Command::Report { html, reports } => tell::report(&reports, &html),
         Command::Table(args) => tell::table(&args),
         Command::Render { case, pcap, files } => look::render(&case, &pcap, &files),

@@ -6,9 +6,8 @@ mod compare;
 mod plan;
 mod strategy;
 
-use proptest::{
-    test_runner::{Config, RngAlgorithm, RngSeed, TestCaseError, TestError, TestRunner},
-};
+use clap::ValueEnum;
+use proptest::test_runner::{Config, RngAlgorithm, RngSeed, TestCaseError, TestError, TestRunner};
 
 pub use self::compare::{Difference, difference};
 use crate::{
@@ -17,11 +16,13 @@ use crate::{
 };
 
 /// Against whom the model is held.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Against {
-    /// An implementation that conforms, in virtual time.
+    /// This project's engine, which is to do as the contract says
+    #[cfg(feature = "replay")]
     Engine,
-    /// The C program 0.8.
+    /// The C program 0.8, which is to do as its known deviations say
+    #[cfg(target_os = "linux")]
     Original,
 }
 

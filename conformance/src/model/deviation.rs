@@ -162,6 +162,8 @@ deviations! {
     UsedUpFileIsAnError "ONCE-7" "a file without a usable line is an error at the start";
     OnceOnlyOverIpv4 "ONCE-8" "a knock over IPv6 spends nothing";
     NothingSpent "ONCE-3" "a knock spends nothing";
+    FirstMegabyteRead "ONCE-9" "a one-time file is read no further than a megabyte";
+    FirstMegabyteKept "ONCE-9" "the mark leaves no more than a megabyte of a file";
     LastLineNeedsNewline "ONCE-10" "a last line without newline is not read";
     CrlfIsPartOfLine "ONCE-10" "a line that ends in CRLF does not parse";
     LongLineIsTwo "ONCE-10" "a line of more than 4095 bytes is two";
@@ -184,6 +186,8 @@ deviations! {
     CommandsOneByOne "CMD-4" "commands run one after another";
     CommandCut "CMD-5" "a long command is cut";
     ConfigLinesCut "CMD-5" "configuration lines are cut at 4095 bytes";
+    EveryKnockWaits "CMD-8" "any number of start commands may wait";
+    FewKnocksWait "CMD-8" "past 5,000 waiting start commands knocks do not open";
     FailureNotLogged "CMD-6" "a non-zero exit status is not logged";
     NoStopAfterFailure "CMD-6" "after a start command that failed there is no stop";
     ReloadForgetsStops "CMD-7" "a reload forgets pending stop commands";
@@ -229,6 +233,8 @@ deviations! {
     RelativePathLost "PROC-5" "a relative `-c` is lost in the background";
     AnyInterfaceUnknown "LISTEN-10" "`-i any` never matches";
     ListOfInterfacesUnknown "LISTEN-10" "a list of interfaces is one name";
+    SilentHelp "PROC-1" "`-V` and `-h` say nothing";
+    MissingValueAccepted "PROC-5" "an option without its value is ignored";
     VerboseIgnored "PROC-1" "`-v` is ignored";
     PidFileStays "PROC-2" "the pid file stays";
     SecondAccepted "PROC-2" "a second instance on the same pid file runs";

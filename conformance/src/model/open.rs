@@ -15,7 +15,8 @@ const WAITING: usize = 10_000;
 
 impl Daemon {
     pub(super) fn complete(&mut self, mine: u64) {
-        if self.jobs.waiting() >= WAITING {
+        let most = if self.is.on(D::FewKnocksWait) { WAITING / 2 } else { WAITING };
+        if self.jobs.waiting() >= most && !self.is.on(D::EveryKnockWaits) {
             let knock = self.end(mine, true);
             if self.busy.is_none_or(|last| self.now >= last.after(BURST)) {
                 self.say(&knock, What::Busy); // CMD-8
@@ -122,6 +123,9 @@ impl Daemon {
         }
         if is.on(D::FileTidied) && !bytes.ends_with(b"\n") {
             bytes.push(b'\n');
+        }
+        if is.on(D::FirstMegabyteKept) {
+            bytes.truncate(1_000_000);
         }
         self.say(knock, What::Spend { offset: offset as u64 });
     }

@@ -35,6 +35,9 @@ pub(super) fn read(words: &[String], is: Deviations) -> Result<Options, Instead>
             None => (word.clone(), None),
         };
         let mut value = || {
+            if is.on(D::MissingValueAccepted) && attached.is_none() && words.len() == 0 {
+                return Ok("eth0".to_owned());
+            }
             let missing = Instead { says: format!("knockd: {name} needs a value"), status: 2 };
             attached.clone().or_else(|| words.next().cloned()).ok_or(missing)
         };
@@ -48,6 +51,9 @@ pub(super) fn read(words: &[String], is: Deviations) -> Result<Options, Instead>
             "-v" | "--verbose" => options.verbose = true,
             "-l" | "--lookup" => {}
             "-4" | "--only-ip-v4" => options.only_v4 = !is.on(D::OnlyV4Ignored),
+            "-V" | "--version" | "-h" | "--help" if is.on(D::SilentHelp) => {
+                return Err(Instead { says: String::new(), status: 0 });
+            }
             "-V" | "--version" => return Err(Instead { says: "knockd 0.8".to_owned(), status: 0 }),
             "-h" | "--help" => {
                 return Err(Instead {

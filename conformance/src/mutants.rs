@@ -1,0 +1,163 @@
+//! Proof that the cases can fail: deliberately broken daemons, each of which a case of its clause must catch.
+//!
+//! A mutant is the naive [`Model`] with one [`Deviation`]. A case that catches none proves nothing, unless a list says
+//! with reasons why it is there all the same.
+
+use std::{fmt, num::NonZeroUsize, sync::atomic::AtomicUsize, sync::atomic::Ordering, thread};
+
+use serde::Deserialize;
+
+use crate::{
+    case::Case,
+    check,
+    model::{Deviation, Model},
+    pattern::Pattern,
+    subject::{Precision, Subject},
+};
+
+/// Cases that catch no mutant, with reasons.
+const EXCUSED: &str = include_str!("../mutants.toml");
+
+/// Cases by mutants: which catches which.
+#[derive(Clone, Debug)]
+pub struct Matrix<'a> {
+    /// The cases that the conforming model can be judged by.
+    pub cases: Vec<&'a Case>,
+    /// For each mutant the places in `cases` of those that catch it.
+    pub rows: Vec<(Deviation, Vec<usize>)>,
+}
+
+/// Judges every mutant by every case, `jobs` mutants at a time. A long case is asked only about mutants of its clauses.
+#[must_use]
+pub fn matrix<'a>(cases: &'a [Case], jobs: NonZeroUsize, done: &(dyn Fn() + Sync)) -> Matrix<'a> {
+    let cases = judgeable(cases);
+    let next = AtomicUsize::new(0);
+    let worker = || {
+        let mut rows = Vec::new();
+        while let Some(mutant) = Deviation::ALL.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let asked = |case: &Case| !is_long(case) || names(case, *mutant);
+            let catches = (0..cases.len()).filter(|&place| asked(cases[place]) && catches(cases[place], *mutant));
+            rows.push((*mutant, catches.collect()));
+            done();
+        }
+        rows
+    };
+    let mut rows: Vec<(Deviation, Vec<usize>)> = thread::scope(|scope| {
+        let workers: Vec<_> = (0..jobs.get()).map(|_| scope.spawn(worker)).collect();
+        // A mutant must not end the suite: what it throws is a defect that must be seen.
+        let join = |worker: thread::ScopedJoinHandle<'_, _>| {
+            worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        };
+        workers.into_iter().flat_map(join).collect()
+    });
+    rows.sort_by_key(|(mutant, _)| *mutant);
+    Matrix { cases, rows }
+}
+
+/// What is wrong with the cases, or with the list of excused ones.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// No case that names its clause catches this mutant.
+    Escapes(Deviation),
+    /// This case catches no mutant, and nobody says why it is there.
+    Idle(String),
+    /// An entry of the list fits no case that catches nothing.
+    Stale(String),
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Escapes(mutant) => {
+                write!(
+                    f,
+                    "mutant `{mutant}` is caught by no case of its clause, {}: {}",
+                    mutant.clause(),
+                    mutant.text()
+                )
+            }
+            Self::Idle(case) => write!(f, "case `{case}` catches no mutant, and mutants.toml does not say why"),
+            Self::Stale(case) => write!(f, "`{case}` in mutants.toml fits no case that catches no mutant"),
+        }
+    }
+}
+
+impl Matrix<'_> {
+    /// What is wrong, as the whole matrix tells.
+    #[must_use]
+    pub fn faults(&self) -> Vec<Fault> {
+        let escapes = self
+            .rows
+            .iter()
+            .filter(|(mutant, catches)| !catches.iter().any(|&place| names(self.cases[place], *mutant)));
+        let mut faults: Vec<Fault> = escapes.map(|(mutant, _)| Fault::Escapes(*mutant)).collect();
+        let idle = (0..self.cases.len()).filter(|place| !self.rows.iter().any(|(_, catches)| catches.contains(place)));
+        faults.extend(unexcused(&idle.map(|place| self.cases[place].id.as_str()).collect::<Vec<_>>()));
+        faults
+    }
+}
+
+/// The same without the matrix: it looks no further than the first catch, and so takes a moment.
+#[must_use]
+pub fn faults(cases: &[Case]) -> Vec<Fault> {
+    let cases = judgeable(cases);
+    let escapes = |mutant: &&Deviation| !cases.iter().any(|case| names(case, **mutant) && catches(case, **mutant));
+    let mut faults: Vec<Fault> = Deviation::ALL.iter().filter(escapes).map(|mutant| Fault::Escapes(*mutant)).collect();
+    let is_idle = |case: &&&Case| {
+        let (near, far): (Vec<&Deviation>, Vec<_>) = Deviation::ALL.iter().partition(|mutant| names(case, **mutant));
+        let far = far.into_iter().filter(|_| !is_long(case));
+        !near.into_iter().chain(far).any(|mutant| catches(case, *mutant))
+    };
+    let idle: Vec<&str> = cases.iter().filter(is_idle).map(|case| case.id.as_str()).collect();
+    faults.extend(unexcused(&idle));
+    faults
+}
+
+/// Cases about daemons that the model can be judged by.
+fn judgeable(cases: &[Case]) -> Vec<&Case> {
+    let model = Model::conforming();
+    cases.iter().filter(|case| model.lacks(case).is_empty()).collect()
+}
+
+fn catches(case: &Case, mutant: Deviation) -> bool {
+    // The model's world is made up, and cannot break.
+    let transcript = Model::mutant(mutant).run(case);
+    transcript.is_ok_and(|transcript| !check::judge(case, &transcript, Precision::EXACT).is_empty())
+}
+
+fn names(case: &Case, mutant: Deviation) -> bool {
+    case.all_clauses().any(|clause| clause == mutant.clause())
+}
+
+/// Thousands of packets, or a file of megabytes.
+fn is_long(case: &Case) -> bool {
+    case.timeline.entries.len() > 2_000 || case.files.values().any(|bytes| bytes.len() > 1_000_000)
+}
+
+/// Idle cases that nobody excuses, and excuses that nobody needs.
+fn unexcused(idle: &[&str]) -> Vec<Fault> {
+    let excused = excused();
+    let is_excused = |case: &str| excused.iter().any(|excuse| excuse.fits(case));
+    let faults = idle.iter().filter(|case| !is_excused(case)).map(|case| Fault::Idle((*case).to_owned()));
+    let stale = excused.iter().filter(|excuse| !idle.iter().any(|case| excuse.fits(case)));
+    faults.chain(stale.map(|excuse| Fault::Stale(excuse.to_string()))).collect()
+}
+
+fn excused() -> Vec<Pattern> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct File {
+        #[serde(default)]
+        idle: Vec<Idle>,
+    }
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Idle {
+        case: String,
+        #[expect(dead_code, reason = "a reason is for people, but must be there")]
+        reason: String,
+    }
+    // The file is part of the program, and a test reads it.
+    let File { idle } = toml::from_str(EXCUSED).expect("mutants.toml is well-formed");
+    idle.into_iter().map(|idle| Pattern::new(idle.case)).collect()
+}
