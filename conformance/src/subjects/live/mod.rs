@@ -1,7 +1,7 @@
 //! The live subject: any executable with knockd's command line, or one that an adapter describes, on a host of its own.
 //!
 //! For each case this program starts itself again ([`main`]): the first process makes namespaces (`world`, through
-//! `netlink`), the second is their first process and plays the case there in real time (`play`), a [`Plan`] of which the
+//! `netlink`), the second is their first process and plays the case there in real time (`play`), a `Plan` of which the
 //! outer side has written. It puts frames on the wire as they are (`wire`); its `senses` are the commands that are run
 //! (`programs`), what is logged (`logs`) and what a client sends (`sent`); it looks at files (`look`), sees processes end
 //! (`daemon`), and an open door that runs no command is seen by `probe`. All of it vanishes with that process.
