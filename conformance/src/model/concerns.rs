@@ -64,7 +64,8 @@ impl Daemon {
         let everyone = locals.clone().any(|&(own, length)| is_broadcast_of(own, length, source));
         let host = source.is_loopback() || locals.clone().any(|&(own, _)| own == source);
         let family = source.is_ipv4() || !self.around.only_v4 || self.is.on(D::OnlyV4SparesTargets);
-        let host = host && !self.is.on(D::OwnAddressKnocks) && (!loopback || self.is.on(D::NoKnockOnLoopback));
+        let may_be_host = loopback && !self.is.on(D::NoKnockOnLoopback) || self.is.on(D::OwnAddressKnocks);
+        let host = host && !may_be_host;
         family && (is_unicast(source) && !everyone && !host || self.is.on(D::AnySourceKnocks))
     }
 }

@@ -33,7 +33,7 @@ impl Daemon {
         match mine {
             Some(mine) if is_next => return self.count(mine, hit, &sequence), // SEQ-1
             Some(mine) => {
-                if self.forgives(door, mine, hit, &sequence) {
+                if self.forgives(mine, hit, &sequence) {
                     return;
                 }
                 self.discard_by(mine, "SEQ-3", Some(hit.port));
@@ -62,14 +62,13 @@ impl Daemon {
     }
 
     /// Deviations that do not discard where SEQ-3 does.
-    fn forgives(&self, door: usize, mine: u64, hit: &Hit, sequence: &[Port]) -> bool {
+    fn forgives(&self, mine: u64, hit: &Hit, sequence: &[Port]) -> bool {
         let anywhere = self
             .posts
             .iter()
             .enumerate()
             .any(|(other, _)| self.sequence(other).is_some_and(|ports| ports.contains(&hit.port)));
         let behind = self.knocks[&mine].hits.iter().any(|(_, counted)| counted.port == hit.port);
-        let _ = door;
         self.is.on(D::WrongPortIgnored)
             || self.is.on(D::WrongPortOfNoDoorIgnored) && !anywhere
             || self.is.on(D::WrongPortOfOtherDoorIgnored) && !sequence.contains(&hit.port)
@@ -97,10 +96,10 @@ impl Daemon {
 
     /// Whether a first hit is seen (SEQ-6, SEQ-7).
     fn may_begin(&self, hit: &Hit) -> bool {
-        let is_busy = || self.knocks.values().any(|knock| knock.source == hit.source);
-        let refused_for_a_door = self.is.on(D::OneDoorASource) && is_busy();
-        let refused_for_a_source = self.is.on(D::OneSourceAtATime) && !self.knocks.is_empty();
-        !refused_for_a_door && !refused_for_a_source
+        let has_one = || self.knocks.values().any(|knock| knock.source == hit.source);
+        let is_hidden =
+            self.is.on(D::OneDoorASource) && has_one() || self.is.on(D::OneSourceAtATime) && !self.knocks.is_empty();
+        !is_hidden
     }
 
     /// The number of this source's knock at this door.

@@ -99,7 +99,15 @@ fn the_traffic_brings_about_every_decision() {
                 What::CommandTimeout => "command timeout",
                 What::Disable { .. } if event.time.is_none() => "disable at start",
                 What::Disable { .. } => "disable",
-                other => panic!("{other:?} is not compared"),
+                What::StartingUp(_)
+                | What::Failed(_)
+                | What::Refused
+                | What::Skipped { .. }
+                | What::Crowded
+                | What::Busy
+                | What::Rereading(_)
+                | What::ShuttingDown
+                | What::Exit(_) => panic!("{:?} is not compared", event.what),
             };
             *seen.entry(kind).or_default() += 1;
         }

@@ -89,10 +89,13 @@ pub(crate) fn path(door: usize) -> String {
 /// What is only a wording or a warning is not compared.
 fn event(event: model::Event) -> Option<Event> {
     let door = event.door?;
-    let what = match event.what {
-        What::Skipped { .. } => return None,
-        What::Disable { unmarked, .. } => What::Disable { file: String::new(), unmarked },
-        what => what,
+    if matches!(event.what, What::Skipped { .. }) {
+        return None;
+    }
+    let what = if let What::Disable { unmarked, .. } = event.what {
+        What::Disable { file: String::new(), unmarked }
+    } else {
+        event.what
     };
     let is_at_start = matches!(what, What::Disable { .. }) && door.knock.is_none();
     let time = (!is_at_start).then_some(event.time.0);
