@@ -179,9 +179,8 @@ impl<S: Sink> Visit for World<S> {
     fn record(&mut self, record: Record<'_>) {
         self.counts.packets += 1;
         if <S::Watch as Watch>::EVERY || !self.engine.pass_over(record.at, record.frame) {
-            // A copy, so that most records are never written to memory.
-            let record = record;
-            self.handle(&record);
+            // A copy, so that no other record is ever written to memory.
+            self.handle(&{ record });
         } else {
             self.fine = record.fine;
         }
