@@ -179,7 +179,7 @@ impl<S: Sink> Visit for World<S> {
     fn record(&mut self, record: Record<'_>) {
         self.counts.packets += 1;
         if <S::Watch as Watch>::EVERY || !self.engine.pass_over(record.at, record.frame) {
-            // Of a copy, so that most records are never written to memory.
+            // A copy, so that no other record is ever written to memory.
             self.handle(&{ record });
         } else {
             self.fine = record.fine;
