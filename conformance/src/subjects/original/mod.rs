@@ -69,8 +69,8 @@ fn beside() -> Option<PathBuf> {
     executable.ancestors().skip(1).take(2).map(|directory| directory.join(LIBRARY)).find(|path| path.is_file())
 }
 
-/// So many packets, each of which may run a command, are no matter of milliseconds any more: the C program makes a copy
-/// of itself for each.
+/// So many sources, each of which may have a command run, are no matter of milliseconds any more: the C program makes a
+/// copy of itself for each.
 const FLOOD: usize = 1_000;
 
 impl Subject for Original {
@@ -83,7 +83,8 @@ impl Subject for Original {
         let detaches =
             matches!(&case.kind, Kind::Daemon { options, .. } if options.iter().any(|option| detaches(option)));
         let has_second = case.timeline.events().any(|(_, event)| matches!(event, Event::Second));
-        let is_flood = lacks.contains(&Ability::Commands) && case.timeline.packets().count() > FLOOD;
+        let sources: BTreeSet<_> = case.timeline.packets().map(|(_, packet)| packet.source).collect();
+        let is_flood = lacks.contains(&Ability::Commands) && sources.len() > FLOOD;
         lacks.retain(|ability| match ability {
             Ability::Client | Ability::Interfaces | Ability::Addresses | Ability::Clock | Ability::Bound => true,
             Ability::Shell | Ability::Syslog | Ability::System => true,
