@@ -17,11 +17,15 @@ pub(super) fn fuzz(args: &FuzzArgs) -> Result<Output, Wrong> {
     let (subject, model): (Box<dyn Subject>, Model) = match args.against {
         #[cfg(feature = "replay")]
         Against::Engine => (Box::new(crate::subjects::replay::Replay), Model::conforming()),
+        #[cfg(not(feature = "replay"))]
+        Against::Engine => return Err(Wrong::Given("this program was built without `replay`, the engine".to_owned())),
         #[cfg(target_os = "linux")]
         Against::Original => {
             let original = crate::subjects::original::Original::find(args.daemon.as_deref(), args.preload.as_deref())?;
             (Box::new(original), Model::knockd_0_8())
         }
+        #[cfg(not(target_os = "linux"))]
+        Against::Original => return Err(Wrong::Given("the C program can be judged on Linux only".to_owned())),
     };
     let bar = if std::io::stderr().is_terminal() { ProgressBar::new(args.cases.into()) } else { ProgressBar::hidden() };
     let found = fuzz::search(&*subject, &model, args.against, args.seed, args.cases, &|| bar.inc(1))?;

@@ -19,10 +19,8 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Against {
     /// This project's engine, which is to do as the contract says
-    #[cfg(feature = "replay")]
     Engine,
     /// The C program 0.8, which is to do as its known deviations say
-    #[cfg(target_os = "linux")]
     Original,
 }
 
