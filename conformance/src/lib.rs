@@ -20,6 +20,8 @@ pub mod frame;
 pub mod fuzz;
 pub mod ledger;
 pub mod model;
+#[cfg(target_os = "linux")]
+pub mod live_mutants;
 pub mod mutants;
 pub mod names;
 pub mod pattern;

@@ -256,12 +256,22 @@ pub struct TableArgs {
 /// Options of `mutants`.
 #[derive(Args, Clone, Debug)]
 #[command(
-    after_help = "Exit status: 0 each mutant is caught by a case of its clause and each case catches a mutant, 1 not so."
+    after_help = "Exit status: 0 each mutant is caught by a case of its clause and each case catches a mutant, 1 not so, \
+                        3 a world broke."
 )]
 pub struct MutantsArgs {
+    /// Break the installed knockd 0.8 and its client instead, each behind a script, and judge them live: needs root, or
+    /// namespaces for users. They are judged by what only live cases can show
+    #[arg(long)]
+    pub live: bool,
+
     /// Write the matrix: a row a case, a column a mutant
     #[arg(long, value_name = "FILE")]
     pub csv: Option<PathBuf>,
+
+    /// How many at a time: mutants, or with --live worlds
+    #[arg(long, value_name = "N")]
+    pub jobs: Option<NonZeroUsize>,
 }
 
 /// Options of `fuzz`.

@@ -1,15 +1,21 @@
 //! `mutants`: the matrix of broken daemons and the cases that catch them.
 
-use std::{fmt::Write as _, fs, thread};
+use std::{
+    fmt::{self, Write as _},
+    fs, thread,
+};
+#[cfg(target_os = "linux")]
+use std::io::IsTerminal;
 
 use anstyle::Style;
 
+#[cfg(target_os = "linux")]
+use indicatif::ProgressBar;
+
 use super::{MutantsArgs, Output, Wrong};
-use crate::{
-    builtin,
-    mutants::{self, Matrix},
-    status::Status,
-};
+#[cfg(target_os = "linux")]
+use crate::{cli::Settings, live_mutants, subjects};
+use crate::{builtin, case::Case, mutants, status::Status};
 
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
@@ -18,49 +24,96 @@ const DIM: Style = Style::new().dimmed();
 const NAMED: usize = 4;
 
 pub(super) fn mutants(args: &MutantsArgs) -> Result<Output, Wrong> {
+    if args.live { live(args) } else { model(args) }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn live(_: &MutantsArgs) -> Result<Output, Wrong> {
+    Err(Wrong::Given("live mutants need Linux".to_owned()))
+}
+
+/// The installed programs, broken by scripts.
+#[cfg(target_os = "linux")]
+fn live(args: &MutantsArgs) -> Result<Output, Wrong> {
     let cases = builtin::cases()?;
-    let jobs = thread::available_parallelism().map_err(|error| Wrong::Given(error.to_string()))?;
-    let matrix = mutants::matrix(&cases, jobs, &|| {});
-    if let Some(path) = &args.csv {
-        fs::write(path, csv(&matrix)).map_err(|error| Wrong::File(path.clone(), error))?;
-    }
+    let settings = Settings {
+        daemon: Some("knockd".into()),
+        client: Some("knock".into()),
+        jobs: args.jobs,
+        ..Settings::default()
+    };
+    let (live, jobs) = subjects::installed(&settings)?;
+    let bar = if std::io::stderr().is_terminal() { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
+    let matrix = live_mutants::matrix(&cases, &live, jobs, &|| bar.inc(1))?;
+    bar.finish_and_clear();
+    let rows: Vec<(&str, Vec<usize>)> =
+        matrix.rows.iter().map(|(mutant, catches)| (&*mutant.name, catches.iter().copied().collect())).collect();
+    write(args, &matrix.cases, &rows)?;
     let mut text = String::new();
-    for (mutant, catches) in &matrix.rows {
+    for ((mutant, _), (_, catches)) in matrix.rows.iter().zip(&rows) {
+        tell(&mut text, &mutant.name, &mutant.clause, &mutant.text);
+        let named = some(&matrix.cases, catches);
+        _ = writeln!(text, "    {DIM}caught by {} cases of its clause: {named}{DIM:#}", catches.len());
+    }
+    let only = matrix.live_only.len();
+    let unbroken = matrix.live_only.intersection(&matrix.unbroken).count();
+    _ = writeln!(text, "{} live mutants; {only} cases that only live can carry", rows.len());
+    _ = writeln!(text, "{unbroken} of these fail the unbroken programs, which so are the broken ones that they catch");
+    Ok(ended(text, &matrix.faults()))
+}
+
+/// The naive model, broken in every way that has a name.
+fn model(args: &MutantsArgs) -> Result<Output, Wrong> {
+    let cases = builtin::cases()?;
+    let cores = thread::available_parallelism().map_err(|error| Wrong::Given(error.to_string()))?;
+    let matrix = mutants::matrix(&cases, args.jobs.unwrap_or(cores), &|| {});
+    let names: Vec<String> = matrix.rows.iter().map(|(mutant, _)| mutant.to_string()).collect();
+    let rows: Vec<(&str, Vec<usize>)> =
+        names.iter().zip(&matrix.rows).map(|(name, (_, catches))| (&**name, catches.clone())).collect();
+    write(args, &matrix.cases, &rows)?;
+    let mut text = String::new();
+    for ((mutant, catches), name) in matrix.rows.iter().zip(&names) {
         let (of_clause, others): (Vec<usize>, Vec<usize>) = catches
             .iter()
             .partition(|place| matrix.cases[**place].all_clauses().any(|clause| clause == mutant.clause()));
-        let named: Vec<&str> = of_clause.iter().take(NAMED).map(|place| matrix.cases[*place].id.as_str()).collect();
-        let more = if of_clause.len() > NAMED { ", ..." } else { "" };
-        _ = writeln!(
-            text,
-            "{BOLD}{mutant}{BOLD:#}  {}: {}\n    {DIM}caught by {} cases of its clause and {} others: {}{more}{DIM:#}",
-            mutant.clause(),
-            mutant.text(),
-            of_clause.len(),
-            others.len(),
-            named.join(", "),
-        );
+        tell(&mut text, name, mutant.clause(), mutant.text());
+        let (own, other, named) = (of_clause.len(), others.len(), some(&matrix.cases, &of_clause));
+        _ = writeln!(text, "    {DIM}caught by {own} cases of its clause and {other} others: {named}{DIM:#}");
     }
     _ = writeln!(text, "{} mutants, {} cases", matrix.rows.len(), matrix.cases.len());
-    let faults = matrix.faults();
-    for fault in &faults {
+    Ok(ended(text, &matrix.faults()))
+}
+
+fn tell(text: &mut String, name: &str, clause: &str, about: &str) {
+    _ = writeln!(text, "{BOLD}{name}{BOLD:#}  {clause}: {about}");
+}
+
+/// The first few of these cases.
+fn some(cases: &[&Case], places: &[usize]) -> String {
+    let named: Vec<&str> = places.iter().take(NAMED).map(|place| cases[*place].id.as_str()).collect();
+    named.join(", ") + if places.len() > NAMED { ", ..." } else { "" }
+}
+
+fn ended(mut text: String, faults: &[impl fmt::Display]) -> Output {
+    for fault in faults {
         _ = writeln!(text, "{fault}");
     }
     let status = if faults.is_empty() { Status::AsExpected } else { Status::Failed };
-    Ok(Output { text, status })
+    Output { text, status }
 }
 
-/// A row a case, a column a mutant.
-fn csv(matrix: &Matrix<'_>) -> String {
+/// Writes a row a case, a column a mutant.
+fn write(args: &MutantsArgs, cases: &[&Case], rows: &[(&str, Vec<usize>)]) -> Result<(), Wrong> {
+    let Some(path) = &args.csv else { return Ok(()) };
     let mut text = "case".to_owned();
-    for (mutant, _) in &matrix.rows {
+    for (mutant, _) in rows {
         _ = write!(text, ",{mutant}");
     }
-    for (place, case) in matrix.cases.iter().enumerate() {
+    for (place, case) in cases.iter().enumerate() {
         _ = write!(text, "\n{}", case.id);
-        for (_, catches) in &matrix.rows {
+        for (_, catches) in rows {
             text += if catches.binary_search(&place).is_ok() { ",x" } else { "," };
         }
     }
-    text + "\n"
+    fs::write(path, text + "\n").map_err(|error| Wrong::File(path.clone(), error))
 }

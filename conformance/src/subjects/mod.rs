@@ -118,6 +118,18 @@ const LIVE_JOBS: usize = 32;
 
 #[cfg(target_os = "linux")]
 fn live(settings: &Settings) -> Result<Chosen, Broken> {
+    let (subject, jobs) = installed(settings)?;
+    let (implementation, ledger) = known(subject.name(), settings);
+    Ok(Chosen { subject: Box::new(subject), implementation, key: "live", ledger, jobs: Some(jobs) })
+}
+
+/// The programs of the settings as a live subject, and how many cases at a time.
+///
+/// # Errors
+///
+/// There is no such adapter or program.
+#[cfg(target_os = "linux")]
+pub fn installed(settings: &Settings) -> Result<(live::Live, NonZeroUsize), Broken> {
     let adapter = match &settings.adapter {
         None => Adapter::knockd(),
         Some(name) => Adapter::named(name).map_err(|error| Broken(error.to_string()))?,
@@ -127,16 +139,14 @@ fn live(settings: &Settings) -> Result<Chosen, Broken> {
     let daemon = settings.daemon.clone().or_else(|| has_daemon.then(|| PathBuf::from(&adapter.program)));
     let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let jobs = settings.jobs.or_else(|| NonZeroUsize::new(LIVE_JOBS * cores)).unwrap_or(NonZeroUsize::MIN);
-    let (implementation, ledger) = known(&adapter, settings);
-    let subject = live::Live::new(adapter, daemon.as_deref(), settings.client.as_deref(), jobs)?;
-    Ok(Chosen { subject: Box::new(subject), implementation, key: "live", ledger, jobs: Some(jobs) })
+    Ok((live::Live::new(adapter, daemon.as_deref(), settings.client.as_deref(), jobs)?, jobs))
 }
 
 /// What is judged, and its built-in ledger: the installed programs are known, any other is a stranger.
 #[cfg(target_os = "linux")]
-fn known(adapter: &Adapter, settings: &Settings) -> (String, Option<&'static str>) {
+fn known(adapter: &str, settings: &Settings) -> (String, Option<&'static str>) {
     let Settings { daemon, client, .. } = settings;
-    match (adapter.name.as_str(), daemon.as_ref().or(client.as_ref())) {
+    match (adapter, daemon.as_ref().or(client.as_ref())) {
         ("knockd", None) => ("knockd 0.8".to_owned(), Some("knockd-0.8")),
         ("nftables", None) => ("nftables".to_owned(), Some("nftables")),
         (_, Some(program)) => (program.display().to_string(), None),

@@ -34,6 +34,7 @@ pub(super) enum Role {
 /// The processes of a world.
 pub(super) struct Processes {
     program: PathBuf,
+    started: PathBuf,
     arguments: Vec<String>,
     goes_into_background: bool,
     pid_files: Vec<PathBuf>,
@@ -55,6 +56,7 @@ impl Processes {
         let ends = SignalFd::with_flags(&mask, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
         Ok(Self {
             program: plan.program.clone(),
+            started: plan.started.clone(),
             arguments: plan.arguments.clone(),
             goes_into_background: plan.in_background,
             pid_files: plan.pid_files.iter().map(|name| inside(name)).collect(),
@@ -69,7 +71,7 @@ impl Processes {
 
     /// Starts the program, as the one that is judged or as a second one.
     pub(super) fn start(&mut self, role: Role) -> io::Result<()> {
-        let mut command = Command::new(&self.program);
+        let mut command = Command::new(&self.started);
         command.args(&self.arguments).env_clear();
         command.env(
             "PATH",
@@ -80,7 +82,7 @@ impl Processes {
         self.mask.thread_unblock()?;
         let started = command.spawn();
         self.mask.thread_block()?;
-        let mut child = started.map_err(|error| io::Error::other(format!("{}: {error}", self.program.display())))?;
+        let mut child = started.map_err(|error| io::Error::other(format!("{}: {error}", self.started.display())))?;
         let pipes = [child.stdout.take().map(OwnedFd::from), child.stderr.take().map(OwnedFd::from)];
         for pipe in pipes.into_iter().flatten() {
             fcntl(&pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;

@@ -54,11 +54,13 @@ const PATIENCE: Nanos = Nanos(20 * SECOND.0);
 const SHORTEST: usize = 14;
 
 /// A daemon, a client, or both, in the real world.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Live {
     adapter: Adapter,
     daemon: Option<PathBuf>,
     client: Option<PathBuf>,
+    /// What is started in the program's place, and starts it.
+    script: Option<PathBuf>,
     jobs: NonZeroUsize,
     measured: OnceLock<Result<Precision, Broken>>,
 }
@@ -78,7 +80,20 @@ impl Live {
         jobs: NonZeroUsize,
     ) -> Result<Self, Broken> {
         let (daemon, client) = (daemon.map(find).transpose()?, client.map(find).transpose()?);
-        Ok(Self { adapter, daemon, client, jobs, measured: OnceLock::new() })
+        Ok(Self { adapter, daemon, client, script: None, jobs, measured: OnceLock::new() })
+    }
+
+    /// The same programs behind a script that spoils what they get or give: it is started in the place of the program,
+    /// which it starts itself. How exact times are has been measured, or is found out once more.
+    #[must_use]
+    pub fn behind(&self, script: &Path) -> Self {
+        Self { script: Some(script.to_owned()), ..self.clone() }
+    }
+
+    /// The daemon and the client.
+    #[must_use]
+    pub fn programs(&self) -> (Option<&Path>, Option<&Path>) {
+        (self.daemon.as_deref(), self.client.as_deref())
     }
 
     /// How exact times are, or why there can be no world.
@@ -98,8 +113,11 @@ impl Live {
         };
         let program = program.as_deref().ok_or_else(|| Broken("there is no program to judge".to_owned()))?;
         let directory = tempfile::tempdir().map_err(broken("no directory for the case"))?;
-        let plan = Plan::new(case, &self.adapter, program, precision, directory.path())
+        let mut plan = Plan::new(case, &self.adapter, program, precision, directory.path())
             .map_err(|Unplannable(why)| Broken(why))?;
+        if let Some(script) = &self.script {
+            plan.started.clone_from(script);
+        }
         let text = serde_json::to_vec(&plan).map_err(|error| Broken(format!("the plan: {error}")))?;
         fs::write(directory.path().join(PLAN), text).map_err(broken("the plan"))?;
         // Not all cases begin at the same moment of a second, lest all of them want a processor at the same moments; but

@@ -32,6 +32,8 @@ pub(super) struct Plan {
     pub(super) locals: Vec<(IpAddr, u8)>,
     /// The program that is judged, and its arguments.
     pub(super) program: PathBuf,
+    /// What is started: the program itself, or a script that starts it.
+    pub(super) started: PathBuf,
     pub(super) arguments: Vec<String>,
     /// Whether it is a client: it runs on the other side, and what it sends is seen.
     pub(super) is_client: bool,
@@ -176,6 +178,7 @@ impl Plan {
         Ok(Self {
             locals: case.locals.clone(),
             program: program.to_owned(),
+            started: program.to_owned(),
             arguments,
             is_client,
             ends: adapter.ends && !is_client,
