@@ -282,6 +282,10 @@ pub struct FuzzArgs {
     #[arg(long, value_name = "M", default_value_t = 1000)]
     pub cases: u32,
 
+    /// Run nothing but the model, and print for each of its deviations by how many of the cases it is told
+    #[arg(long)]
+    pub coverage: bool,
+
     /// Write the smallest case that parts them to DIR/fuzz-found.toml and DIR/fuzz-found.pcap
     #[arg(long, value_name = "DIR")]
     pub keep: Option<PathBuf>,

@@ -287,12 +287,26 @@ impl Deviations {
         .with(Deviation::EmptyStopIsWaitedFor)
         .with(Deviation::UsedUpFileIsAnError)
         .with(Deviation::EndsWithTheLastLine)
-        .with(Deviation::NoIpv6OnRaw);
+        .with(Deviation::NoIpv6OnRaw)
+        .with(Deviation::NoVlan)
+        .with(Deviation::TotalLengthUnchecked)
+        .with(Deviation::PayloadLengthUnchecked)
+        .with(Deviation::DataOffsetUnchecked)
+        .with(Deviation::UdpLengthUnchecked)
+        .with(Deviation::ExtensionsNotWalked)
+        .with(Deviation::AnySourceKnocks);
 
     /// With this one too.
     #[must_use]
     pub const fn with(mut self, deviation: Deviation) -> Self {
         self.0[deviation as usize / 64] |= 1 << (deviation as usize % 64);
+        self
+    }
+
+    /// Without this one.
+    #[must_use]
+    pub const fn without(mut self, deviation: Deviation) -> Self {
+        self.0[deviation as usize / 64] &= !(1 << (deviation as usize % 64));
         self
     }
 
