@@ -75,7 +75,9 @@ impl Step {
             _ if self.after != 0 => self.after = 0,
             What::Run { count, .. } if *count > 1 => *count -= 1,
             What::Run { gap, .. } if *gap != 0 => *gap = 0,
-            _ => return false,
+            What::Run { .. } | What::Hit { .. } | What::Again { .. } | What::Noise { .. } | What::Event(_) => {
+                return false;
+            }
         }
         true
     }
