@@ -197,7 +197,8 @@ impl FromStr for Host {
         let (address, zone) = name.split_once('%').map_or((name, None), |(address, zone)| (address, Some(zone)));
         let is_v6 = address.parse::<Ipv6Addr>().is_ok() && zone.is_none_or(|zone| !zone.is_empty());
         let could_be_name = bare.is_none() && !name.contains([':', '%', '[', ']', '/', '@']);
-        let whole = !name.is_empty() && !name.starts_with('-') && !name.contains(|c: char| c.is_whitespace() || c.is_control());
+        let whole =
+            !name.is_empty() && !name.starts_with('-') && !name.contains(|c: char| c.is_whitespace() || c.is_control());
         if !whole || !(is_v6 || could_be_name) || name.parse::<u16>().is_ok() {
             return Err(WordError::Host(word.to_owned()));
         }
@@ -297,10 +298,14 @@ impl fmt::Display for WordError {
             Self::NoHost => f.write_str("no host")?,
             Self::NoPort(host) => write!(f, "no port for {}", Quoted(host.0.as_bytes()))?,
             Self::Host(word) => write!(f, "{} is not a host", Quoted(word.as_bytes()))?,
-            Self::Port { word, fault: SequenceFault::EmptyElement } => write!(f, "{} is not a port", Quoted(word.as_bytes()))?,
+            Self::Port { word, fault: SequenceFault::EmptyElement } => {
+                write!(f, "{} is not a port", Quoted(word.as_bytes()))?
+            }
             // The word is told, too, where the fault is only a part of it.
             Self::Port { word, fault } => match fault {
-                SequenceFault::NotAPort(part) | SequenceFault::PortRange(part) if part == word.as_bytes() => fault.fmt(f)?,
+                SequenceFault::NotAPort(part) | SequenceFault::PortRange(part) if part == word.as_bytes() => {
+                    fault.fmt(f)?
+                }
                 _ => write!(f, "{}: {fault}", Quoted(word.as_bytes()))?,
             },
             Self::Pause(word) => write!(f, "{} is not a pause", Quoted(word.as_bytes()))?,

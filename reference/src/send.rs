@@ -83,7 +83,11 @@ impl SendError {
         match self {
             Self::NoShell(error) if error.kind() == io::ErrorKind::NotFound => 127,
             Self::NoShell(_) => 126,
-            Self::NotFound { .. } | Self::NoSuchFamily { .. } | Self::NoZone(_) | Self::NoRoute { .. } | Self::NotSent { .. } => 1,
+            Self::NotFound { .. }
+            | Self::NoSuchFamily { .. }
+            | Self::NoZone(_)
+            | Self::NoRoute { .. }
+            | Self::NotSent { .. } => 1,
         }
     }
 }
@@ -92,7 +96,10 @@ impl fmt::Display for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotFound { host, reason } => {
-                write!(f, "host `{host}` is not found: {reason}; expected a name that exists, or an address; nothing was sent")
+                write!(
+                    f,
+                    "host `{host}` is not found: {reason}; expected a name that exists, or an address; nothing was sent"
+                )
             }
             Self::NoSuchFamily { host, family, has } => {
                 write!(f, "host `{host}` has no {family} address, only")?;
@@ -103,7 +110,10 @@ impl fmt::Display for SendError {
             }
             Self::NoZone(address) => {
                 let ip = address.ip();
-                write!(f, "`{ip}` is on no particular link; expected its interface, too, as in `{ip}%eth0`; nothing was sent")
+                write!(
+                    f,
+                    "`{ip}` is on no particular link; expected its interface, too, as in `{ip}%eth0`; nothing was sent"
+                )
             }
             Self::NoRoute { host, address, reason } => {
                 write!(f, "host `{host}` cannot be reached at {}: {reason}; nothing was sent", address.ip())
@@ -117,7 +127,10 @@ impl fmt::Display for SendError {
 impl std::error::Error for SendError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::NotFound { reason, .. } | Self::NoRoute { reason, .. } | Self::NotSent { reason, .. } | Self::NoShell(reason) => Some(reason),
+            Self::NotFound { reason, .. }
+            | Self::NoRoute { reason, .. }
+            | Self::NotSent { reason, .. }
+            | Self::NoShell(reason) => Some(reason),
             Self::NoSuchFamily { .. } | Self::NoZone(_) => None,
         }
     }
@@ -131,7 +144,8 @@ impl std::error::Error for SendError {
 /// A host that is not found or cannot be reached, before anything is sent; a hit that the system does not send.
 pub fn run(order: &Order) -> Result<u8, SendError> {
     let found = resolve::all(&order.plan, order.family)?;
-    let mut client = Client { found: &found, sockets: Sockets::default(), verbose: order.verbose, last: Instant::now() };
+    let mut client =
+        Client { found: &found, sockets: Sockets::default(), verbose: order.verbose, last: Instant::now() };
     let heard = course::follow(&order.plan, &order.manner, &mut client)?;
     let mut status = 0;
     if let Some(verify) = order.manner.verify {

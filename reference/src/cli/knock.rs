@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroU16, time::Duration};
 
-use clap::{CommandFactory, Parser, ValueHint, error::ErrorKind, value_parser};
+use clap::{CommandFactory, Parser, ValueHint, error::ErrorKind};
 
 use crate::{
     client::{
@@ -43,15 +43,19 @@ const MORE: &str = "--help says more about each option, and shows the exit statu
 const NOTES: &str = "\
 Notes:
   One packet a hit
-      A TCP hit is one SYN without data, from a port of its own, and never sent again: knock closes its socket at once and
-      waits for no answer. A packet that is lost is lost; --verify notices, and knocks again.
+      A TCP hit is one SYN without data, from a port of its own, and never sent again: knock
+      closes its socket at once and waits for no answer. A packet that is lost is lost; --verify
+      notices, and knocks again.
   Several addresses
-      A name is looked up once. All hits go to the first address that the system's order gives (with -4 or -6, to the
-      first of that family): it is the one to which other programs connect first, and the one that --verify tries.
+      A name is looked up once. All hits go to the first address that the system's order gives
+      (with -4 or -6, to the first of that family): it is the one to which other programs connect
+      first, and the one that --verify tries.
   Before anything is sent
-      All words are checked, all names looked up, and all hosts must have a route. If anything is wrong, nothing is sent.
+      All words are checked, all names looked up, and all hosts must have a route. If anything is
+      wrong, nothing is sent.
   One-time sequences
-      A sequence that opened the door is used up, so a second try of --verify repeats it in vain. Use --tries 1.";
+      A sequence that opened the door is used up, so a second try of --verify repeats it in vain.
+      Use --tries 1.";
 
 /// Sends a secret sequence of packets to a host, so that the knockd there opens a door
 #[derive(Clone, Debug, Parser)]
@@ -72,7 +76,7 @@ pub struct Args {
 
     /// What to hit, in this order: 1 to 65535, TCP unless :udp follows; `pause` waits a second there, `pause:MS` so many
     /// milliseconds
-    #[arg(value_name = "PORT[:PROTO]")]
+    #[arg(value_name = "PORT[:PROTO]", allow_negative_numbers = true)]
     pub ports: Vec<String>,
 
     /// Another host and its ports after each `--`; options go before the first
@@ -88,7 +92,7 @@ pub struct Args {
     /// Hits that are sent at once may overtake each other, and the knock fails then: each takes its own way through the
     /// network. With 100 ms between them that hardly ever happens, and even 32 ports are done within 5 s. 0 sends all at
     /// once, as knockd 0.8's client does.
-    #[arg(short, long, value_name = "MS", default_value = "100", value_parser = time)]
+    #[arg(short, long, value_name = "MS", default_value = "100", value_parser = time, allow_negative_numbers = true)]
     pub delay: Duration,
 
     /// Knock on IPv4 addresses only
@@ -103,19 +107,19 @@ pub struct Args {
     ///
     /// With several hosts, each is knocked on and connected to before the next; one that stays shut does not keep the
     /// others from being tried. The exit status tells how it ended; of several hosts, that of the first that is not open.
-    #[arg(long, value_name = "PORT", value_parser = service)]
+    #[arg(long, value_name = "PORT", value_parser = service, allow_negative_numbers = true)]
     pub verify: Option<NonZeroU16>,
 
     /// With --verify: knock so many times at most
-    #[arg(long, value_name = "N", default_value = "3", requires = "verify", value_parser = value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", default_value = "3", requires = "verify", value_parser = tries)]
     pub tries: u32,
 
     /// Wait so many milliseconds for a connection that hangs
     ///
     /// It is --verify that connects. One that is refused is tried again until the time is over, since a firewall may take
-    /// a moment to open. The default leaves time for one packet to be sent again by the system, after a second. Hits hang
-    /// never: nothing is waited for.
-    #[arg(short, long, value_name = "MS", default_value = "1500", value_parser = time)]
+    /// a moment to open. The default leaves time for one packet to be sent again by the system, after a second. A hit
+    /// never hangs, since nobody waits for its answer.
+    #[arg(short, long, value_name = "MS", default_value = "1500", value_parser = time, allow_negative_numbers = true)]
     pub timeout: Duration,
 
     /// Run this shell command after success
@@ -178,6 +182,11 @@ impl Args {
 
 fn time(text: &str) -> Result<Duration, String> {
     client::milliseconds(text).ok_or_else(|| "expected milliseconds, a whole number from 0 to 4294967295".to_owned())
+}
+
+fn tries(text: &str) -> Result<u32, String> {
+    let number = text.parse().ok().filter(|number| *number > 0);
+    number.ok_or_else(|| "expected a whole number from 1".to_owned())
 }
 
 fn service(text: &str) -> Result<NonZeroU16, String> {

@@ -77,7 +77,10 @@ fn every_wrong_word_is_told_with_what_belongs_there() {
         "gate 7000 pause:4294967296",
         "7000 0 x -- -- b 80:sctp",
     ] {
-        all += &format!("knock {given}\n{}", errors(given).lines().map(|line| format!("    {line}\n")).collect::<String>());
+        all += &format!(
+            "knock {given}\n{}",
+            errors(given).lines().map(|line| format!("    {line}\n")).collect::<String>()
+        );
     }
     insta::assert_snapshot!(all);
 }
@@ -140,7 +143,13 @@ fn verify(tries: u32) -> Option<Verify> {
     Some(Verify { port: NonZeroU16::MIN, tries, timeout: Duration::from_millis(900) })
 }
 
-fn done(text: &str, delay: u64, verify: Option<Verify>, followed: bool, answers: &[Heard]) -> (String, Vec<Option<Heard>>) {
+fn done(
+    text: &str,
+    delay: u64,
+    verify: Option<Verify>,
+    followed: bool,
+    answers: &[Heard],
+) -> (String, Vec<Option<Heard>>) {
     let manner = Manner { delay: Duration::from_millis(delay), verify, followed };
     let mut script = Script { done: Vec::new(), answers: answers.iter().copied().collect(), hits: usize::MAX };
     let heard = follow(&plan(text), &manner, &mut script).expect("nothing fails");
@@ -210,8 +219,21 @@ fn a_plan() -> impl Strategy<Value = String> {
 /// Words of which some mean something.
 fn any_words() -> impl Strategy<Value = Vec<String>> {
     let word = prop_oneof![
-        select(vec!["gate", "7000", "8000:udp", "--", "pause", "pause:5", "80:", "0", "-4", "::1", "fe80::1%lo", "[::1]"])
-            .prop_map(str::to_owned),
+        select(vec![
+            "gate",
+            "7000",
+            "8000:udp",
+            "--",
+            "pause",
+            "pause:5",
+            "80:",
+            "0",
+            "-4",
+            "::1",
+            "fe80::1%lo",
+            "[::1]"
+        ])
+        .prop_map(str::to_owned),
         "[0-9a-f:%\\[\\]pause.-]{0,8}",
         ".{0,6}",
     ];

@@ -62,5 +62,8 @@ impl Sockets {
 /// Whether the SYN is on its way: the connection is in progress, or was even answered already.
 fn is_sent(error: &io::Error) -> bool {
     error.raw_os_error() == Some(libc::EINPROGRESS)
-        || matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset)
+        || matches!(
+            error.kind(),
+            io::ErrorKind::WouldBlock | io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset
+        )
 }
