@@ -76,7 +76,7 @@ pub struct Args {
 
     /// What to hit, in this order: 1 to 65535, TCP unless :udp follows; `pause` waits a second there, `pause:MS` so many
     /// milliseconds
-    #[arg(value_name = "PORT[:PROTO]", allow_negative_numbers = true)]
+    #[arg(value_name = "PORT[:PROTO]")]
     pub ports: Vec<String>,
 
     /// Another host and its ports after each `--`; options go before the first

@@ -182,12 +182,13 @@ fn a_signal_that_ends_the_command_ends_knock() {
 }
 
 #[test]
-fn long_options_may_be_cut_and_the_last_of_two_counts() {
+fn options_stand_anywhere_and_may_be_cut_and_the_last_of_two_counts() {
     let (door, hit) = door();
     let (out, _) = ends(0, &["--verb", "-6", "-4", "-d", "9", "--del=0", "-v", "127.0.0.1", &hit]);
     assert_eq!(out.lines().count(), 1);
     ends(0, &["-u", "--", "127.0.0.1", &hit]);
-    assert_eq!(hits(&door), 2);
+    ends(0, &["127.0.0.1", "-d0", &hit, "-6", "-4"]);
+    assert_eq!(hits(&door), 3);
 }
 
 /// How many datagrams have come; those of a client that has ended are all there.
