@@ -301,13 +301,13 @@ impl fmt::Display for WordError {
             Self::Port { word, fault: SequenceFault::EmptyElement } => {
                 write!(f, "{} is not a port", Quoted(word.as_bytes()))?
             }
-            // The word is told, too, where the fault is only a part of it.
-            Self::Port { word, fault } => match fault {
-                SequenceFault::NotAPort(part) | SequenceFault::PortRange(part) if part == word.as_bytes() => {
-                    fault.fmt(f)?
-                }
-                _ => write!(f, "{}: {fault}", Quoted(word.as_bytes()))?,
-            },
+            Self::Port { word, fault: fault @ (SequenceFault::NotAPort(part) | SequenceFault::PortRange(part)) }
+                if part == word.as_bytes() =>
+            {
+                fault.fmt(f)?;
+            }
+            // The fault is only a part of the word.
+            Self::Port { word, fault } => write!(f, "{}: {fault}", Quoted(word.as_bytes()))?,
             Self::Pause(word) => write!(f, "{} is not a pause", Quoted(word.as_bytes()))?,
         }
         write!(f, "; expected {}", self.expected())
