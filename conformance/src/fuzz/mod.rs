@@ -62,7 +62,7 @@ pub fn search(
         if broken.borrow().is_some() {
             return Ok(());
         }
-        match compared(&plan, subject, model, against) {
+        match compared(&plan, subject, model) {
             Ok(None) => {
                 done();
                 Ok(())
@@ -82,7 +82,7 @@ pub fn search(
         Err(TestError::Abort(why)) => Err(Broken(format!("no random case can be made: {why}"))),
         Err(TestError::Fail(_, plan)) => {
             let text = plan.text(ID);
-            let found = compared(&plan, subject, model, against)?;
+            let found = compared(&plan, subject, model)?;
             found
                 .map(|difference| Ok(Found { case: read(&text)?, text, difference }))
                 .ok_or_else(|| Broken("what differed once does not differ again".to_owned()))?
@@ -99,12 +99,7 @@ fn read(text: &str) -> Result<Case, Broken> {
     cases.into_iter().next().ok_or_else(|| Broken("a random case is none".to_owned()))
 }
 
-fn compared(
-    plan: &plan::Plan,
-    subject: &dyn Subject,
-    model: &dyn Subject,
-    against: Against,
-) -> Result<Option<Difference>, Broken> {
+fn compared(plan: &plan::Plan, subject: &dyn Subject, model: &dyn Subject) -> Result<Option<Difference>, Broken> {
     let case = read(&plan.text(ID))?;
-    Ok(difference(&subject.run(&case)?, &model.run(&case)?, against))
+    Ok(difference(&subject.run(&case)?, &model.run(&case)?))
 }
