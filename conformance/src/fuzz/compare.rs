@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::{
+    check::is_in_the_words_of_log_2,
     time::Nanos,
     transcript::{Seen, Sight, Transcript},
 };
@@ -55,7 +56,7 @@ fn word(seen: &Seen) -> Option<String> {
         // A shell that is given nothing runs nothing; nobody outside could see it.
         Sight::Run(text) if text.trim().is_empty() => return None,
         Sight::Run(text) => format!("run {}", text.trim()),
-        Sight::Log(text) if is_compared(text) => format!("log {}", text.trim()),
+        Sight::Log(text) if is_in_the_words_of_log_2(text) => format!("log {}", text.trim()),
         Sight::Log(_) | Sight::Says(_) | Sight::Syslog(_) | Sight::Sent(_) => return None,
         Sight::File { name, bytes } => {
             let text = bytes.as_ref().map(|bytes| bytes.escape_ascii().to_string());
@@ -64,16 +65,4 @@ fn word(seen: &Seen) -> Option<String> {
         Sight::Exit(status) => format!("exit {status}"),
         Sight::SecondExit(status) => format!("second-exit {status}"),
     })
-}
-
-fn is_compared(line: &str) -> bool {
-    const WORDS: [&str; 6] = [
-        ": Stage ",
-        ": OPEN SESAME",
-        ": sequence timeout (stage ",
-        ": running command: ",
-        ": command returned non-zero status code (",
-        ": command timeout",
-    ];
-    WORDS.iter().any(|words| line.contains(words))
 }
