@@ -157,9 +157,9 @@ fn each_knock_has_a_number_of_its_own() {
     world.knock(ALICE, &["1"]);
     world.knock(CAROL, &["2", "2", "3"]);
     world.knock(ALICE, &["2", "3", "1"]);
-    let stages = world.history.iter().filter_map(|effect| match effect {
-        Effect::Log(Event::Stage { who, .. }) => Some(who.knock),
-        _ => None,
-    });
+    let stages = world
+        .history
+        .iter()
+        .filter_map(|effect| if let Effect::Log(Event::Stage { who, .. }) = effect { Some(who.knock) } else { None });
     assert_eq!(stages.collect::<Vec<_>>(), [1, 2, 3, 3, 4, 4, 5]);
 }
