@@ -93,11 +93,12 @@ fn seq_10_a_hit_does_not_reach_the_knock_that_it_drove_out() {
 #[test]
 fn seq_10_a_hit_does_not_reach_the_knock_that_took_the_place_of_the_one_it_drove_out() {
     // BOB's hit begins knocks at [a] and [b]; the first drives out his own at [c], and the second is stored in its place.
-    let mut world = world("[a]\nsequence = 9,2\n[b]\nsequence = 9,5\n[c]\nsequence = 1,9,3\n");
+    // A datagram, because a segment would be taken for a repeat of the one that began the knock there.
+    let mut world = world("[a]\nsequence = 9:udp,2\n[b]\nsequence = 9:udp,5\n[c]\nsequence = 1,9:udp,3\n");
     world.knock(BOB, &["1"]);
     world.knock(ALICE, &["1"]);
     world.said();
-    world.knock(BOB, &["9"]);
+    world.knock(BOB, &["9:udp"]);
     world.expect(&[
         "10.0.0.8: a: Stage 1",
         CROWDED,
