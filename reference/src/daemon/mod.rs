@@ -5,5 +5,15 @@
 //! marks used lines, and keeps the journal of doors that are to be closed. It outlives a watcher that crashes or is
 //! killed, and closes them in time (CMD-7). The two speak [`message`]s over a socket pair, each through a [`channel`].
 
+pub mod boot;
 pub mod channel;
+pub mod command;
+mod disk;
+pub mod journal;
+pub mod keeper;
+mod log;
+mod lookup;
+mod marks;
 pub mod message;
+mod pid_file;
+mod respawn;
