@@ -100,6 +100,7 @@
 #![forbid(unsafe_code)]
 
 pub mod clause;
+pub mod cli;
 pub mod config;
 #[cfg(feature = "live")]
 #[allow(

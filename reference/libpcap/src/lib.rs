@@ -64,7 +64,11 @@ impl<'l> Capture<'l> {
     /// # Errors
     ///
     /// libpcap's number for what is wrong, such as -8 for a missing permission, and its words.
-    pub fn open(library: &'l Library, device: &CStr, [snaplen, ring, timeout]: [c_int; 3]) -> Result<Self, (c_int, String)> {
+    pub fn open(
+        library: &'l Library,
+        device: &CStr,
+        [snaplen, ring, timeout]: [c_int; 3],
+    ) -> Result<Self, (c_int, String)> {
         let mut words = [0; 256];
         // SAFETY: the device's name and the buffer for words (PCAP_ERRBUF_SIZE bytes) outlive the calls.
         let capture = Self(library, unsafe { (library.pcap_create)(device.as_ptr(), words.as_mut_ptr()) });
@@ -77,11 +81,14 @@ impl<'l> Capture<'l> {
             (library.pcap_set_buffer_size)(capture.1, ring);
             (library.pcap_set_timeout)(capture.1, timeout);
             (library.pcap_set_tstamp_precision)(capture.1, 1);
-            (library.pcap_activate)(capture.1).min((library.pcap_setnonblock)(capture.1, 1, words.as_mut_ptr()))
+            match (library.pcap_activate)(capture.1) {
+                0.. => (library.pcap_setnonblock)(capture.1, 1, words.as_mut_ptr()),
+                failed => failed,
+            }
         };
-        // SAFETY: both give texts that stay until the handle is closed.
-        let [kind, more] = unsafe { [(library.pcap_statustostr)(status), (library.pcap_geterr)(capture.1)] };
-        if status < 0 { Err((status, format!("{} ({})", text(kind), text(more)))) } else { Ok(capture) }
+        // SAFETY: the text stays until the handle is closed.
+        let kind = text(unsafe { (library.pcap_statustostr)(status) });
+        if status < 0 { Err((status, format!("{kind} ({})", capture.error()))) } else { Ok(capture) }
     }
 
     /// What to poll for readability, and its link type's number as libpcap has it (`DLT_`).
@@ -100,14 +107,29 @@ impl<'l> Capture<'l> {
         extern "C" fn hand<F: FnMut(Packet<'_>)>(each: *mut c_void, header: *const Header, bytes: *const u8) {
             // SAFETY: libpcap hands back the closure that it was given below, and a header with as many bytes as it says,
             // all of them good until this function returns. A panic ends the process at this function's edge.
-            let (each, Header(time, captured, length), bytes) =
+            let (each, Header(time, _, length), bytes) =
                 unsafe { (&mut *each.cast::<F>(), &*header, slice::from_raw_parts(bytes, (*header).1 as usize)) };
-            debug_assert_eq!(bytes.len(), *captured as usize);
             each((time.tv_sec, time.tv_usec, *length as usize, bytes));
         }
         // SAFETY: the handle is good, and the closure lives until the call returns.
         let count = unsafe { (self.0.pcap_dispatch)(self.1, most, hand::<F>, (&raw mut each).cast()) };
-        // SAFETY: the text stays until the handle is used again.
-        usize::try_from(count).map_err(|_| text(unsafe { (self.0.pcap_geterr)(self.1) }))
+        usize::try_from(count).map_err(|_| self.error())
     }
+
+    fn error(&self) -> String {
+        // SAFETY: the handle is good, and its text stays until it is used again.
+        text(unsafe { (self.0.pcap_geterr)(self.1) })
+    }
+}
+
+impl Drop for Capture<'_> {
+    fn drop(&mut self) {
+        // SAFETY: closed once; a null handle was never opened.
+        (!self.1.is_null()).then(|| unsafe { (self.0.pcap_close)(self.1) });
+    }
+}
+
+fn text(words: *const c_char) -> String {
+    // SAFETY: libpcap's texts end in a NUL byte.
+    unsafe { CStr::from_ptr(words) }.to_string_lossy().into_owned()
 }

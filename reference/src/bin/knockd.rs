@@ -1,10 +1,7 @@
-//! The daemon's program.
+//! `knockd`, the port-knock daemon: its command line is in `cli::knockd`, all else in `daemon`.
 #![forbid(unsafe_code)]
+#![expect(clippy::disallowed_methods, reason = "a program gets its arguments from the system")]
 
-#[expect(clippy::disallowed_methods, reason = "the program gets its arguments from the system")]
 fn main() -> std::process::ExitCode {
-    if std::env::args_os().nth(1).is_some_and(|argument| argument == knockd::daemon::message::DOORKEEPER) {
-        return knockd::daemon::keeper::main();
-    }
-    std::process::ExitCode::from(2)
+    knockd::daemon::main(std::env::args_os().skip(1).collect())
 }

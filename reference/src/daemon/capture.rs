@@ -4,7 +4,7 @@
 use std::{ffi::CString, os::fd::BorrowedFd};
 
 use knockd_libpcap::{Capture, Library};
-use socket2::SockRef;
+use socket2::{SockFilter, SockRef};
 
 use super::{
     clock::stamp,
@@ -123,6 +123,15 @@ impl Captures {
         Self { library, wanted: wanted.collect() }
     }
 
+    /// Other interfaces are wanted; what is open and still wanted stays so. To be followed by [`Captures::follow`].
+    pub(super) fn want(&mut self, interfaces: &[String]) {
+        let mut old = std::mem::take(&mut self.wanted);
+        for name in interfaces {
+            let known = old.iter().position(|wanted| wanted.name == *name).map(|place| old.swap_remove(place));
+            self.wanted.push(known.unwrap_or_else(|| Wanted { name: name.clone(), open: None, failed: false }));
+        }
+    }
+
     /// Opens what is there and up, closes what is not.
     pub(super) fn follow(&mut self, links: &Links, interest: &Interest) -> Vec<Change> {
         let mut changes = Vec::new();
@@ -213,7 +222,9 @@ impl Open {
     }
 
     fn filter(&self, interest: &Interest) -> std::io::Result<()> {
-        SockRef::from(&self.capture.descriptor().0).attach_filter(&interest.program(self.link, SNAPLEN.into()))
+        let program = interest.program(self.link, SNAPLEN.into());
+        let program: Vec<_> = program.iter().map(|step| SockFilter::new(step.code, step.jt, step.jf, step.k)).collect();
+        SockRef::from(&self.capture.descriptor().0).attach_filter(&program)
     }
 
     fn read(&mut self, batch: &mut Batch) -> Result<usize, String> {
