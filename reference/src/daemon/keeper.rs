@@ -53,6 +53,9 @@ use openings::Openings;
 /// How long the end may take: service managers kill after 90 s.
 const END: Duration = Duration::from_secs(60);
 
+/// Variables of the environment that are for the daemon alone.
+const OUR_VARIABLES: [&str; 2] = ["NOTIFY_SOCKET", respawn::VARIABLE];
+
 /// A running doorkeeper.
 #[derive(Debug)]
 struct Keeper {
@@ -175,16 +178,34 @@ impl Keeper {
     fn with(setup: Setup, signals: SignalFd) -> Result<Self, String> {
         let pid_file = setup.writes_pid_file.then(|| start::pid_file(&setup)).transpose();
         let pid_file = pid_file.map_err(|error| error.to_string())?;
+        match Self::ready(setup, signals) {
+            Ok(mut keeper) => {
+                keeper.pid_file = pid_file;
+                if !keeper.setup.dry_run {
+                    keeper.take_over();
+                }
+                Ok(keeper)
+            }
+            Err(why) => {
+                if let Some(pid_file) = pid_file {
+                    pid_file.remove();
+                }
+                Err(why)
+            }
+        }
+    }
+
+    fn ready(setup: Setup, signals: SignalFd) -> Result<Self, String> {
         let log = Log::open(&setup.sinks, setup.verbose).map_err(|error| cannot_log(&setup.sinks, &error))?;
         let prepare = || -> io::Result<_> {
             let bell = Bell::new()?;
             let timer = TimerFd::new(ClockId::CLOCK_BOOTTIME, TimerFlags::TFD_CLOEXEC | TimerFlags::TFD_NONBLOCK)?;
             let lookup = setup.lookup.then(|| Lookup::start(bell.clone())).transpose()?;
-            Ok((Shell::new(&["NOTIFY_SOCKET", respawn::VARIABLE])?, Disk::start(bell.clone())?, timer, lookup, bell))
+            Ok((Shell::new(&OUR_VARIABLES)?, Disk::start(bell.clone())?, timer, lookup, bell))
         };
         let (shell, disk, timer, lookup, bell) =
             prepare().map_err(|error| format!("cannot start the doorkeeper: {error}"))?;
-        let mut keeper = Self {
+        Ok(Self {
             watcher: None,
             signals,
             timer,
@@ -193,7 +214,7 @@ impl Keeper {
             disk,
             log,
             lookup,
-            pid_file,
+            pid_file: None,
             boot: boot::id().unwrap_or_default(),
             openings: Openings::default(),
             running: BTreeMap::new(),
@@ -207,11 +228,7 @@ impl Keeper {
             end: None,
             again: None,
             setup,
-        };
-        if !keeper.setup.dry_run {
-            keeper.take_over();
-        }
-        Ok(keeper)
+        })
     }
 
     /// Lives until everything is done.

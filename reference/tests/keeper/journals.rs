@@ -227,7 +227,7 @@ fn a_long_journal_is_written_anew_and_loses_no_door() {
         keeper.exit();
         longest = longest.max(fs::metadata(world.journal_path()).expect("it is there").len());
     }
-    assert!((256 << 10..400 << 10).contains(&longest), "{longest}");
+    assert!((200 << 10..=256 << 10).contains(&longest), "{longest}");
     keeper.kill_both();
     assert_eq!(world.journal().len(), 1);
     world.start().bye();

@@ -5,7 +5,7 @@ use std::{fs, time::Duration};
 use knockd::daemon::message::{Exit, Setup, ToKeeper, ToWatcher};
 use nix::sys::signal::Signal;
 
-use crate::world::{HOUR, Keeper, World, exists};
+use crate::world::{HOUR, Keeper, WATCHER, World, exists};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -28,8 +28,7 @@ fn an_orphan_closes_what_is_open_in_time_and_ends() {
     assert!(world.journal().is_empty());
     let closed = String::from_utf8(world.notes("closed")).expect("a text");
     let (timeout, running) = ("10.0.0.7: ssh: command timeout".to_owned(), format!("ssh: running command: {closed}"));
-    let process = std::process::id();
-    let alone = format!("the watcher, process {process}, is gone: it has ended; doors to be closed: 2");
+    let alone = format!("the watcher, process {WATCHER}, is gone: it has ended; doors to be closed: 2");
     assert_eq!(world.log(), [alone, timeout.clone(), running.clone(), timeout, running]);
     assert!(!exists(&world.path("pid")));
 }
@@ -117,7 +116,7 @@ fn at_bye_the_doorkeepers_own_doors_are_closed_and_the_pid_file_goes() {
     open(&mut first, &world, 1, HOUR);
     first.kill_both();
     let second = world.start();
-    assert_eq!(world.text("pid"), format!("{}\n", std::process::id()));
+    assert_eq!(world.text("pid"), format!("{WATCHER}\n"));
     second.bye();
     assert_eq!(world.noted(), ["opened", "closed"]);
     assert!(!exists(&world.path("pid")) && world.journal().is_empty());
@@ -138,8 +137,9 @@ fn what_still_runs_at_bye_stays_in_the_journal() {
 #[test]
 fn a_second_daemon_is_refused_and_told_who_is_there() {
     let world = World::new();
-    let first = world.start();
-    let why = Keeper::start(&world.setup()).err().expect("it is refused");
+    let setup = Setup { watcher: std::process::id(), ..world.setup() };
+    let first = Keeper::start(&setup).expect("it is ready");
+    let why = Keeper::start(&setup).err().expect("it is refused");
     let (process, path) = (std::process::id(), world.path("pid"));
     assert_eq!(why, format!("another knockd is running, process {process}: it has locked {}", path.display()));
     first.bye();

@@ -26,6 +26,9 @@ use tempfile::TempDir;
 pub(crate) const HOUR: Duration = Duration::from_secs(3_600);
 pub(crate) const SOURCE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 7));
 
+/// A watcher's process number that no process can have: it is dead whenever somebody looks.
+pub(crate) const WATCHER: u32 = 1 << 30;
+
 /// A folder with all that a daemon has.
 pub(crate) struct World(TempDir);
 
@@ -49,7 +52,7 @@ impl World {
 
     pub(crate) fn setup(&self) -> Setup {
         Setup {
-            watcher: std::process::id(),
+            watcher: WATCHER,
             pid_file: self.bytes("pid"),
             writes_pid_file: true,
             config: self.bytes("conf"),

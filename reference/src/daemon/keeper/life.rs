@@ -78,7 +78,7 @@ impl Keeper {
         let Some(arguments) = self.setup.respawn.take() else { return };
         // Without a journal the doors stay with this process, beside the new daemon.
         let given = self.give_up_journal();
-        let started = Shell::new(&["NOTIFY_SOCKET", respawn::VARIABLE])
+        let started = Shell::new(&OUR_VARIABLES)
             .and_then(|shell| Respawns::of_environment().start(shell, &arguments, boot::now()));
         match started {
             Ok(()) => {
