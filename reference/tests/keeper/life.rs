@@ -55,14 +55,11 @@ fn an_orphan_waits_for_a_start_command_and_closes_after_it() {
 #[test]
 fn an_orphan_that_is_told_to_end_closes_at_once() {
     let world = World::new();
-    let mut keeper = world.start();
+    let mut keeper = Keeper::start(&Setup { verbose: true, ..world.setup() }).expect("it is ready");
     open(&mut keeper, &world, 1, HOUR);
     open(&mut keeper, &world, 2, HOUR);
     keeper.die();
-    // Whether it is an orphan already or not: a signal for the group comes again, as an administrator would send it.
-    while !world.log().iter().any(|line| line.contains("is gone")) {
-        std::thread::yield_now();
-    }
+    keeper.await_output("is gone");
     keeper.signal(Signal::SIGTERM);
     keeper.end();
     assert_eq!(world.noted(), ["opened", "opened", "closed", "closed"]);

@@ -154,16 +154,7 @@ impl Keeper {
     }
 
     pub(crate) fn start_with(setup: &Setup, more: impl FnOnce(&mut Command)) -> Result<Self, String> {
-        let (channel, stdin) = Channel::pair().expect("a socket pair");
-        let (output, writer) = std::io::pipe().expect("a pipe");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_knockd"));
-        command.arg(DOORKEEPER).stdin(Stdio::from(stdin)).stdout(writer);
-        command.env_remove("STATE_DIRECTORY");
-        more(&mut command);
-        let child = command.spawn().expect("the program is there");
-        // It holds copies of the pipe's and the socket's other ends.
-        drop(command);
-        let mut keeper = Self { child, channel: Some(channel), output };
+        let mut keeper = Self::spawn(more);
         keeper.say(&ToKeeper::Setup(Box::new(setup.clone())));
         match keeper.hear() {
             ToWatcher::Ready => Ok(keeper),
@@ -175,13 +166,20 @@ impl Keeper {
         }
     }
 
+    /// The process, before it has been told anything.
+    pub(crate) fn spawn(more: impl FnOnce(&mut Command)) -> Self {
+        let (channel, stdin) = Channel::pair().expect("a socket pair");
+        let (output, writer) = std::io::pipe().expect("a pipe");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_knockd"));
+        command.arg(DOORKEEPER).stdin(Stdio::from(stdin)).stdout(writer).env_remove("STATE_DIRECTORY");
+        more(&mut command);
+        // The command holds copies of the other ends of the socket pair and of the pipe, and goes with this function.
+        let child = command.spawn().expect("the program is there");
+        Self { child, channel: Some(channel), output }
+    }
+
     pub(crate) fn say(&mut self, message: &ToKeeper) {
-        let channel = self.channel.as_mut().expect("its watcher lives");
-        channel.send(message, None).expect("it is short enough");
-        while channel.waiting() > 0 {
-            channel.flush().expect("it can be sent");
-            await_fd(channel, if channel.waiting() > 0 { PollFlags::POLLOUT } else { PollFlags::empty() });
-        }
+        say(self.channel.as_mut().expect("its watcher lives"), message);
     }
 
     pub(crate) fn run(&mut self, run: Run) {
@@ -195,16 +193,7 @@ impl Keeper {
 
     /// The next message, or `None` when it has ended.
     pub(crate) fn hear_or_end(&mut self) -> Option<ToWatcher> {
-        let channel = self.channel.as_mut().expect("its watcher lives");
-        loop {
-            if let Some(message) = channel.take().expect("a message") {
-                return Some(message);
-            }
-            await_fd(channel, PollFlags::POLLIN);
-            if !channel.receive().expect("it can be read") {
-                return channel.take().expect("a message");
-            }
-        }
+        hear(self.channel.as_mut().expect("its watcher lives"))
     }
 
     /// The descriptor that came with the last message.
@@ -231,6 +220,23 @@ impl Keeper {
     /// The watcher dies.
     pub(crate) fn die(&mut self) {
         self.channel = None;
+    }
+
+    /// Waits until it or its commands have written this.
+    pub(crate) fn await_output(&mut self, wanted: &str) {
+        let mut text = String::new();
+        while !text.contains(wanted) {
+            let mut byte = [0];
+            self.output.read_exact(&mut byte).expect("there is more");
+            text.push(char::from(byte[0]));
+        }
+    }
+
+    /// Waits for the end of all its commands, after somebody else has waited for its own.
+    pub(crate) fn forget(mut self) {
+        self.output.read_to_string(&mut String::new()).expect("a text");
+        // Its process number is nobody's any more, so it must not be killed.
+        std::mem::forget(self);
     }
 
     /// Waits for the end of the doorkeeper and of all its commands; gives what they have written.
@@ -265,11 +271,31 @@ impl Drop for Keeper {
     }
 }
 
+/// Sends a message, all of it; one that has ended does not hear it.
+pub(crate) fn say(channel: &mut Channel, message: &ToKeeper) {
+    channel.send(message, None).expect("it is short enough");
+    channel.flush().expect("it can be sent");
+    while channel.waiting() > 0 {
+        await_fd(channel, PollFlags::POLLOUT);
+        channel.flush().expect("it can be sent");
+    }
+}
+
+/// The next message, or `None` when it has ended.
+pub(crate) fn hear(channel: &mut Channel) -> Option<ToWatcher> {
+    loop {
+        if let Some(message) = channel.take().expect("a message") {
+            return Some(message);
+        }
+        await_fd(channel, PollFlags::POLLIN);
+        if !channel.receive().expect("it can be read") {
+            return channel.take().expect("a message");
+        }
+    }
+}
+
 /// Waits until there is something to do; a minute without anything is a failure, not a wait.
 pub(crate) fn await_fd(on: &impl AsFd, what: PollFlags) {
-    if what.is_empty() {
-        return;
-    }
     let came = poll(&mut [PollFd::new(on.as_fd(), what)], PollTimeout::from(60_000_u16)).expect("poll works");
     assert!(came > 0, "nothing comes");
 }
