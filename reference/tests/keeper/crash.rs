@@ -3,6 +3,10 @@
 use std::{
     fs,
     os::unix::{fs::MetadataExt, process::CommandExt},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
     time::Duration,
 };
@@ -27,8 +31,12 @@ use crate::world::{HOUR, Keeper, World, hear, say};
 const TEXT: &str = "7000,8000\n9000,9001\n";
 
 /// Lets a new doorkeeper, to which `watcher` speaks, go from one beginning or end of a system call to the next, and kills
-/// it after so many; gives what `watcher` has to tell, and whether the doorkeeper did not come so far.
-fn kill_after<T: Send + 'static>(steps: usize, watcher: impl FnOnce(Channel) -> T + Send + 'static) -> (T, bool) {
+/// it after so many, counted from the moment that `watcher` names; gives what `watcher` has to tell, and whether the
+/// doorkeeper did not come so far.
+fn kill_after<T: Send + 'static>(
+    steps: usize,
+    watcher: impl FnOnce(Channel, &AtomicBool) -> T + Send + 'static,
+) -> (T, bool) {
     // All its threads, and nothing else of this test's, are in one group.
     let mut keeper = Keeper::spawn(|command| {
         command.process_group(0);
@@ -38,12 +46,14 @@ fn kill_after<T: Send + 'static>(steps: usize, watcher: impl FnOnce(Channel) -> 
     ptrace::seize(process, options).expect("it is ours");
     ptrace::interrupt(process).expect("it lives");
     let channel = keeper.channel.take().expect("it was made");
-    let watcher = thread::spawn(move || watcher(channel));
+    let begun = Arc::new(AtomicBool::new(false));
+    let begin = begun.clone();
+    let watcher = thread::spawn(move || watcher(channel, &begin));
     let mut count = 0;
     loop {
         let next = match waitpid(Pid::from_raw(-process.as_raw()), Some(WaitPidFlag::__WALL)) {
             Ok(WaitStatus::PtraceSyscall(thread)) => {
-                count += 1;
+                count += usize::from(begun.load(Ordering::SeqCst));
                 if count == steps {
                     kill(process, Signal::SIGKILL).expect("it lives");
                 }
@@ -75,10 +85,14 @@ struct Heard {
     closed: bool,
 }
 
+/// Between the end of one system call and the beginning of the next nothing changes that a crash leaves behind.
+const STRIDE: usize = 2;
+
 /// One knock: the line is marked, the door is opened, the door is closed; then the watcher lets the doorkeeper end.
-fn knock(mut channel: Channel, messages: Vec<ToKeeper>) -> Heard {
+fn knock(mut channel: Channel, begun: &AtomicBool, begin: usize, messages: Vec<ToKeeper>) -> Heard {
     let mut heard = Heard::default();
-    for message in messages {
+    for (number, message) in messages.into_iter().enumerate() {
+        begun.store(number >= begin, Ordering::SeqCst);
         say(&mut channel, &message);
         match hear(&mut channel) {
             Some(ToWatcher::Ready) => {}
@@ -109,7 +123,7 @@ fn a_door_that_was_opened_is_closed_and_a_used_line_stays_used_wherever_both_die
             ToKeeper::Run(world.opening(1, HOUR)),
             ToKeeper::Run(world.closing(1)),
         ];
-        let (heard, whole) = kill_after(steps, |channel| knock(channel, messages));
+        let (heard, whole) = kill_after(steps, |channel, begun| knock(channel, begun, 1, messages));
         let text = world.text("once");
         assert!(text == TEXT && !heard.spent || text == TEXT.replacen('7', "#", 1), "{steps}: {text}");
         world.start().bye();
@@ -123,9 +137,8 @@ fn a_door_that_was_opened_is_closed_and_a_used_line_stays_used_wherever_both_die
         if whole {
             break;
         }
-        steps += 1;
+        steps += STRIDE;
     }
-    eprintln!("steps {steps}");
     assert!(steps > 100, "only {steps} steps");
 }
 
@@ -142,7 +155,7 @@ fn a_door_of_an_earlier_daemon_is_closed_wherever_its_successors_die() {
         text.pop();
         world.write_journal_text(&text);
         let messages = vec![ToKeeper::Setup(Box::new(world.setup()))];
-        let (_, whole) = kill_after(steps, |channel| knock(channel, messages));
+        let (_, whole) = kill_after(steps, |channel, begun| knock(channel, begun, 0, messages));
         world.start().bye();
         let mut noted = world.noted();
         noted.sort();
@@ -152,8 +165,7 @@ fn a_door_of_an_earlier_daemon_is_closed_wherever_its_successors_die() {
         if whole {
             break;
         }
-        steps += 1;
+        steps += STRIDE;
     }
-    eprintln!("steps {steps}");
     assert!(steps > 100, "only {steps} steps");
 }
