@@ -26,8 +26,7 @@ use nix::{
     libc,
     poll::{PollFd, PollFlags, PollTimeout, poll},
     sys::{
-        signal::{SigSet, Signal},
-        signalfd::{SfdFlags, SignalFd},
+        signalfd::SignalFd,
         time::TimeSpec,
         timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags},
     },
@@ -87,6 +86,8 @@ struct Keeper {
     life: Life,
     /// When everything must have ended.
     end: Option<Duration>,
+    /// When a signal last told this process to end, while that was the watcher's affair.
+    told: Option<Duration>,
     /// When stop commands that the system has refused are tried again.
     again: Option<Duration>,
 }
@@ -133,34 +134,14 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Replaces standard input by /dev/null; gives what it was.
-fn take_socket() -> io::Result<OwnedFd> {
-    let socket = io::stdin().as_fd().try_clone_to_owned()?;
-    nix::unistd::dup2_stdin(std::fs::File::open("/dev/null")?)?;
-    Ok(socket)
-}
-
-/// The signals that end a program which does not mind them, and the end of a command.
-fn signals() -> nix::Result<SignalFd> {
-    let mut mask = SigSet::empty();
-    for signal in [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM, Signal::SIGALRM] {
-        mask.add(signal);
-    }
-    for signal in [Signal::SIGUSR1, Signal::SIGUSR2, Signal::SIGCHLD] {
-        mask.add(signal);
-    }
-    mask.thread_block()?;
-    SignalFd::with_flags(&mask, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
-}
-
 impl Keeper {
     /// Hears what to do, and makes everything ready for it.
     fn begin() -> io::Result<Option<Self>> {
-        let signals = signals()?;
-        let mut watcher = Channel::new(take_socket()?);
+        let signals = start::signals()?;
+        let mut watcher = Channel::new(start::take_socket()?);
         // It fails for the leader of a process group, which is as good as a session of its own.
         nix::unistd::setsid().ok();
-        let Some(setup) = first_message(&mut watcher)? else { return Ok(None) };
+        let Some(setup) = start::first_message(&mut watcher)? else { return Ok(None) };
         match Self::with(setup, signals) {
             Ok(mut keeper) => {
                 keeper.watcher = Some(watcher);
@@ -215,7 +196,7 @@ impl Keeper {
             log,
             lookup,
             pid_file: None,
-            boot: boot::id().unwrap_or_default(),
+            boot: boot::id(),
             openings: Openings::default(),
             running: BTreeMap::new(),
             journal: None,
@@ -226,6 +207,7 @@ impl Keeper {
             gaps: false,
             life: Life::Watched,
             end: None,
+            told: None,
             again: None,
             setup,
         })
@@ -394,21 +376,6 @@ impl Keeper {
     /// Logs something of the doorkeeper's own.
     fn say(&mut self, message: &str) {
         self.log_line(Line { at: seconds(), message: message.to_owned(), source: None, debug: false });
-    }
-}
-
-/// The watcher's first message; `None` if it has ended before.
-fn first_message(watcher: &mut Channel) -> io::Result<Option<Setup>> {
-    loop {
-        let more = watcher.receive().map_err(io::Error::other)?;
-        match watcher.take().map_err(io::Error::other)? {
-            Some(ToKeeper::Setup(setup)) => return Ok(Some(*setup)),
-            Some(_) => return Ok(None),
-            None if !more => return Ok(None),
-            None => {
-                poll(&mut [PollFd::new(watcher.as_fd(), PollFlags::POLLIN)], PollTimeout::NONE)?;
-            }
-        }
     }
 }
 

@@ -233,3 +233,30 @@ fn a_long_journal_is_written_anew_and_loses_no_door() {
     world.start().bye();
     assert_eq!(world.noted().last().expect("a line"), "closed");
 }
+
+#[test]
+fn a_disk_that_is_full_is_said_and_stops_no_door_and_the_journal_is_whole_again_when_there_is_room() {
+    let world = World::new();
+    let mut keeper = Keeper::start(&Setup { verbose: true, ..world.setup() }).expect("it is ready");
+    // A file that may not grow is as good as a full disk.
+    let process = rustix::process::Pid::from_child(&keeper.child);
+    let limit = |most| {
+        let limit = rustix::process::Rlimit { current: most, maximum: None };
+        rustix::process::prlimit(Some(process), rustix::process::Resource::Fsize, limit).expect("it is ours");
+    };
+    let mut long = world.opening(1, HOUR);
+    long.stop.as_mut().expect("it has one").command.splice(..0, format!(": {}; ", "x".repeat(5_000)).into_bytes());
+    limit(Some(1_024));
+    keeper.run(long.clone());
+    keeper.await_output("the journal cannot be written: File too large");
+    assert_eq!(keeper.exit(), (1, Exit::Status(0)));
+    assert!(world.journal().is_empty());
+    limit(None);
+    keeper.run(world.opening(2, HOUR));
+    assert_eq!(keeper.exit(), (2, Exit::Status(0)));
+    // What was missing is there, too.
+    assert_eq!(world.journal().len(), 2);
+    keeper.kill_both();
+    world.start().bye();
+    assert_eq!(world.noted(), ["opened", "opened", "closed", "closed"]);
+}

@@ -66,6 +66,17 @@ fn an_orphan_that_is_told_to_end_closes_at_once() {
 }
 
 #[test]
+fn an_end_that_the_whole_group_was_told_is_heard_after_the_watchers_death() {
+    let world = World::new();
+    let mut keeper = world.start();
+    open(&mut keeper, &world, 1, HOUR);
+    keeper.signal(Signal::SIGTERM);
+    keeper.die();
+    assert!(keeper.end().0.success());
+    assert_eq!(world.noted(), ["opened", "closed"]);
+}
+
+#[test]
 fn an_orphan_runs_no_more_at_once_than_it_may() {
     let world = World::new();
     let mut keeper = Keeper::start(&Setup { max_commands: 2, ..world.setup() }).expect("it is ready");

@@ -21,10 +21,10 @@ fn spend(world: &World, offset: u64) -> Spend {
 fn result(keeper: &mut Keeper, spend: Spend) -> Result<(), String> {
     let number = spend.spend;
     keeper.say(&ToKeeper::Spend(spend));
-    match keeper.hear() {
-        ToWatcher::Spent { spend, result } if spend == number => result,
-        other => panic!("not the mark's end: {other:?}"),
-    }
+    let heard = keeper.hear();
+    let ToWatcher::Spent { spend, result } = heard else { panic!("not the mark's end: {heard:?}") };
+    assert_eq!(spend, number);
+    result
 }
 
 #[test]

@@ -136,7 +136,7 @@ impl World {
 
 /// This boot, as a door's time is of it.
 pub(crate) fn boot() -> BootId {
-    knockd::daemon::boot::id().expect("the system tells")
+    knockd::daemon::boot::id()
 }
 
 /// A doorkeeper that runs. What it and its commands write to standard output comes through one pipe, which ends when all
@@ -162,7 +162,9 @@ impl Keeper {
                 assert!(!keeper.child.wait().expect("it ends").success());
                 Err(why)
             }
-            other => panic!("it begins with {other:?}"),
+            other @ (ToWatcher::Exited { .. } | ToWatcher::Spent { .. } | ToWatcher::Opened { .. }) => {
+                panic!("it begins with {other:?}")
+            }
         }
     }
 
@@ -203,10 +205,9 @@ impl Keeper {
 
     /// How the next command ends.
     pub(crate) fn exit(&mut self) -> (u64, Exit) {
-        match self.hear() {
-            ToWatcher::Exited { job, exit } => (job, exit),
-            other => panic!("not a command's end: {other:?}"),
-        }
+        let heard = self.hear();
+        let ToWatcher::Exited { job, exit } = heard else { panic!("not a command's end: {heard:?}") };
+        (job, exit)
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
