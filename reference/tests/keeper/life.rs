@@ -2,7 +2,7 @@
 
 use std::{fs, time::Duration};
 
-use knockd::daemon::message::{Exit, Setup, ToKeeper, ToWatcher};
+use knockd::daemon::message::{Exit, Run, Setup, ToKeeper, ToWatcher};
 use nix::sys::signal::Signal;
 
 use crate::world::{HOUR, Keeper, WATCHER, World, exists};
@@ -225,8 +225,14 @@ fn a_new_doorkeeper_closes_for_a_living_watcher_what_the_dead_one_opened() {
     assert_eq!(second.exit(), (1, Exit::Status(0)));
     // That was one of the two, so one is left to be closed at the end.
     assert_eq!(world.journal().len(), 1);
+    // What no journal knows runs as well, and leaves no trace that hides what follows.
+    second.run(Run { command: world.notes("unknown"), ..world.closing(7) });
+    assert_eq!(second.exit(), (7, Exit::Status(0)));
+    open(&mut second, &world, 8, HOUR);
+    assert_eq!(world.journal().len(), 2);
     second.bye();
-    assert_eq!(world.noted(), ["opened", "opened", "closed", "closed"]);
+    world.start().bye();
+    assert_eq!(world.noted(), ["opened", "opened", "closed", "unknown", "opened", "closed", "closed"]);
 }
 
 #[test]
