@@ -1,6 +1,9 @@
 //! Time since the boot, and which boot it is: what a time in the journal is counted from.
 
-use std::{fs, io, time::Duration};
+use std::{
+    fs,
+    time::{Duration, SystemTime},
+};
 
 use nix::time::{ClockId, clock_gettime};
 
@@ -13,15 +16,18 @@ pub fn now() -> Duration {
     clock_gettime(ClockId::CLOCK_BOOTTIME).map_or(Duration::MAX, Duration::from)
 }
 
-/// This boot.
-///
-/// # Errors
-///
-/// The system does not tell.
-pub fn id() -> io::Result<BootId> {
-    let text = fs::read_to_string("/proc/sys/kernel/random/boot_id")?;
+/// This boot. Where the system does not tell, every process has a boot of its own: what it opens is then closed at once
+/// by the next one.
+#[must_use]
+pub fn id() -> BootId {
+    told().unwrap_or_else(|| {
+        let moment = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        moment.as_nanos().wrapping_add(u128::from(std::process::id()) << 96).to_be_bytes()
+    })
+}
+
+fn told() -> Option<BootId> {
+    let text = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
     let digits: String = text.chars().filter(char::is_ascii_hexdigit).collect();
-    let number =
-        u128::from_str_radix(&digits, 16).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
-    Ok(number.to_be_bytes())
+    u128::from_str_radix(&digits, 16).ok().map(u128::to_be_bytes)
 }

@@ -26,8 +26,7 @@ use nix::{
     libc,
     poll::{PollFd, PollFlags, PollTimeout, poll},
     sys::{
-        signal::{SigSet, Signal},
-        signalfd::{SfdFlags, SignalFd},
+        signalfd::SignalFd,
         time::TimeSpec,
         timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags},
     },
@@ -52,6 +51,9 @@ use openings::Openings;
 
 /// How long the end may take: service managers kill after 90 s.
 const END: Duration = Duration::from_secs(60);
+
+/// Variables of the environment that are for the daemon alone.
+const OUR_VARIABLES: [&str; 2] = ["NOTIFY_SOCKET", respawn::VARIABLE];
 
 /// A running doorkeeper.
 #[derive(Debug)]
@@ -84,6 +86,8 @@ struct Keeper {
     life: Life,
     /// When everything must have ended.
     end: Option<Duration>,
+    /// When a signal last told this process to end, while that was the watcher's affair.
+    told: Option<Duration>,
     /// When stop commands that the system has refused are tried again.
     again: Option<Duration>,
 }
@@ -130,34 +134,14 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Replaces standard input by /dev/null; gives what it was.
-fn take_socket() -> io::Result<OwnedFd> {
-    let socket = io::stdin().as_fd().try_clone_to_owned()?;
-    nix::unistd::dup2_stdin(std::fs::File::open("/dev/null")?)?;
-    Ok(socket)
-}
-
-/// The signals that end a program which does not mind them, and the end of a command.
-fn signals() -> nix::Result<SignalFd> {
-    let mut mask = SigSet::empty();
-    for signal in [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM, Signal::SIGALRM] {
-        mask.add(signal);
-    }
-    for signal in [Signal::SIGUSR1, Signal::SIGUSR2, Signal::SIGCHLD] {
-        mask.add(signal);
-    }
-    mask.thread_block()?;
-    SignalFd::with_flags(&mask, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
-}
-
 impl Keeper {
     /// Hears what to do, and makes everything ready for it.
     fn begin() -> io::Result<Option<Self>> {
-        let signals = signals()?;
-        let mut watcher = Channel::new(take_socket()?);
+        let signals = start::signals()?;
+        let mut watcher = Channel::new(start::take_socket()?);
         // It fails for the leader of a process group, which is as good as a session of its own.
         nix::unistd::setsid().ok();
-        let Some(setup) = first_message(&mut watcher)? else { return Ok(None) };
+        let Some(setup) = start::first_message(&mut watcher)? else { return Ok(None) };
         match Self::with(setup, signals) {
             Ok(mut keeper) => {
                 keeper.watcher = Some(watcher);
@@ -175,16 +159,34 @@ impl Keeper {
     fn with(setup: Setup, signals: SignalFd) -> Result<Self, String> {
         let pid_file = setup.writes_pid_file.then(|| start::pid_file(&setup)).transpose();
         let pid_file = pid_file.map_err(|error| error.to_string())?;
+        match Self::ready(setup, signals) {
+            Ok(mut keeper) => {
+                keeper.pid_file = pid_file;
+                if !keeper.setup.dry_run {
+                    keeper.take_over();
+                }
+                Ok(keeper)
+            }
+            Err(why) => {
+                if let Some(pid_file) = pid_file {
+                    pid_file.remove();
+                }
+                Err(why)
+            }
+        }
+    }
+
+    fn ready(setup: Setup, signals: SignalFd) -> Result<Self, String> {
         let log = Log::open(&setup.sinks, setup.verbose).map_err(|error| cannot_log(&setup.sinks, &error))?;
         let prepare = || -> io::Result<_> {
             let bell = Bell::new()?;
             let timer = TimerFd::new(ClockId::CLOCK_BOOTTIME, TimerFlags::TFD_CLOEXEC | TimerFlags::TFD_NONBLOCK)?;
             let lookup = setup.lookup.then(|| Lookup::start(bell.clone())).transpose()?;
-            Ok((Shell::new(&["NOTIFY_SOCKET", respawn::VARIABLE])?, Disk::start(bell.clone())?, timer, lookup, bell))
+            Ok((Shell::new(&OUR_VARIABLES)?, Disk::start(bell.clone())?, timer, lookup, bell))
         };
         let (shell, disk, timer, lookup, bell) =
             prepare().map_err(|error| format!("cannot start the doorkeeper: {error}"))?;
-        let mut keeper = Self {
+        Ok(Self {
             watcher: None,
             signals,
             timer,
@@ -193,8 +195,8 @@ impl Keeper {
             disk,
             log,
             lookup,
-            pid_file,
-            boot: boot::id().unwrap_or_default(),
+            pid_file: None,
+            boot: boot::id(),
             openings: Openings::default(),
             running: BTreeMap::new(),
             journal: None,
@@ -205,13 +207,10 @@ impl Keeper {
             gaps: false,
             life: Life::Watched,
             end: None,
+            told: None,
             again: None,
             setup,
-        };
-        if !keeper.setup.dry_run {
-            keeper.take_over();
-        }
-        Ok(keeper)
+        })
     }
 
     /// Lives until everything is done.
@@ -377,21 +376,6 @@ impl Keeper {
     /// Logs something of the doorkeeper's own.
     fn say(&mut self, message: &str) {
         self.log_line(Line { at: seconds(), message: message.to_owned(), source: None, debug: false });
-    }
-}
-
-/// The watcher's first message; `None` if it has ended before.
-fn first_message(watcher: &mut Channel) -> io::Result<Option<Setup>> {
-    loop {
-        let more = watcher.receive().map_err(io::Error::other)?;
-        match watcher.take().map_err(io::Error::other)? {
-            Some(ToKeeper::Setup(setup)) => return Ok(Some(*setup)),
-            Some(_) => return Ok(None),
-            None if !more => return Ok(None),
-            None => {
-                poll(&mut [PollFd::new(watcher.as_fd(), PollFlags::POLLIN)], PollTimeout::NONE)?;
-            }
-        }
     }
 }
 

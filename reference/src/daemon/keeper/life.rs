@@ -38,7 +38,17 @@ impl Keeper {
         }
         let (process, count) = (self.setup.watcher, self.openings.len());
         self.say(&format!("the watcher, process {process}, is gone: {why}; doors to be closed: {count}"));
-        let respawn = self.setup.respawn.as_ref().map(|_| Respawns::of_environment().when(boot::now()));
+        // A signal for the whole group has ended the watcher, perhaps before it could say so.
+        let told = self.told.is_some_and(|told| boot::now().saturating_sub(told) < END);
+        if told || self.end.is_some() {
+            self.hurry();
+        }
+        let respawn = self
+            .setup
+            .respawn
+            .as_ref()
+            .filter(|_| self.end.is_none())
+            .map(|_| Respawns::of_environment().when(boot::now()));
         self.life = Life::Orphan(match respawn {
             Some(When::At(time)) => Some(time),
             Some(When::Never) => {
@@ -78,7 +88,7 @@ impl Keeper {
         let Some(arguments) = self.setup.respawn.take() else { return };
         // Without a journal the doors stay with this process, beside the new daemon.
         let given = self.give_up_journal();
-        let started = Shell::new(&["NOTIFY_SOCKET", respawn::VARIABLE])
+        let started = Shell::new(&OUR_VARIABLES)
             .and_then(|shell| Respawns::of_environment().start(shell, &arguments, boot::now()));
         match started {
             Ok(()) => {

@@ -115,8 +115,11 @@ impl Keeper {
             asked |= number == libc::SIGUSR1;
             ended |= number == libc::SIGCHLD;
             // While the watcher lives, it is the one to be told: a service manager tells the whole group.
-            if ENDING.contains(&number) && matches!(self.life, Life::Orphan(_)) {
-                self.hurry();
+            if ENDING.contains(&number) {
+                self.told = Some(boot::now());
+                if matches!(self.life, Life::Orphan(_)) {
+                    self.hurry();
+                }
             }
         }
         if ended {

@@ -3,22 +3,32 @@
 use std::{
     ffi::OsStr,
     fs, io,
-    os::unix::ffi::OsStrExt,
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::ffi::OsStrExt,
+    },
     path::{Path, PathBuf},
     time::Duration,
 };
 
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use nix::{
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+    sys::{
+        signal::{SigSet, Signal},
+        signalfd::{SfdFlags, SignalFd},
+    },
+};
+use rustix::process::{Pid, PidfdFlags, pidfd_open, pidfd_send_signal};
 
 use crate::daemon::{
     boot,
+    channel::Channel,
     journal::{
         Journal, OpenError,
         folder::Folder,
         record::{Key, Recovered},
     },
-    message::Setup,
+    message::{Setup, ToKeeper},
     pid_file::{PidFile, PidFileError},
 };
 
@@ -29,6 +39,42 @@ const TRY_EVERY: u16 = 10;
 
 fn path(bytes: &[u8]) -> PathBuf {
     Path::new(OsStr::from_bytes(bytes)).to_owned()
+}
+
+/// Replaces standard input by /dev/null; gives what it was.
+pub(super) fn take_socket() -> io::Result<OwnedFd> {
+    let socket = io::stdin().as_fd().try_clone_to_owned()?;
+    nix::unistd::dup2_stdin(fs::File::open("/dev/null")?)?;
+    Ok(socket)
+}
+
+/// The signals that end a program which does not mind them, and the end of a command. A file that may not grow is then
+/// an error like a full disk.
+pub(super) fn signals() -> nix::Result<SignalFd> {
+    let mut mask = SigSet::empty();
+    for signal in [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM, Signal::SIGALRM] {
+        mask.add(signal);
+    }
+    for signal in [Signal::SIGUSR1, Signal::SIGUSR2, Signal::SIGCHLD, Signal::SIGXFSZ] {
+        mask.add(signal);
+    }
+    mask.thread_block()?;
+    SignalFd::with_flags(&mask, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
+}
+
+/// The watcher's first message; `None` if it has ended before.
+pub(super) fn first_message(watcher: &mut Channel) -> io::Result<Option<Setup>> {
+    loop {
+        let more = watcher.receive().map_err(io::Error::other)?;
+        match watcher.take().map_err(io::Error::other)? {
+            Some(ToKeeper::Setup(setup)) => return Ok(Some(*setup)),
+            Some(_) => return Ok(None),
+            None if !more => return Ok(None),
+            None => {
+                poll(&mut [PollFd::new(watcher.as_fd(), PollFlags::POLLIN)], PollTimeout::NONE)?;
+            }
+        }
+    }
 }
 
 /// Takes the pid file. Its owner may be the orphan of a daemon that has just died, and about to give it up.
@@ -92,8 +138,8 @@ fn place(setup: &Setup) -> (PathBuf, bool) {
 fn ask(process: i32) -> io::Result<()> {
     let process = Pid::from_raw(process).ok_or(io::ErrorKind::NotFound)?;
     let handle = pidfd_open(process, PidfdFlags::empty())?;
-    pidfd_send_signal(&handle, Signal::USR1)?;
+    pidfd_send_signal(&handle, rustix::process::Signal::USR1)?;
     let timeout = PollTimeout::try_from(PATIENCE).unwrap_or(PollTimeout::MAX);
-    poll(&mut [PollFd::new(std::os::fd::AsFd::as_fd(&handle), PollFlags::POLLIN)], timeout)?;
+    poll(&mut [PollFd::new(handle.as_fd(), PollFlags::POLLIN)], timeout)?;
     Ok(())
 }
