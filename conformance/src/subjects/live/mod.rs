@@ -10,6 +10,7 @@ mod daemon;
 mod inside;
 mod layout;
 mod limits;
+mod load;
 mod logs;
 mod look;
 mod netlink;
@@ -29,12 +30,14 @@ use std::{
     path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::OnceLock,
+    time::{Duration, Instant},
 };
 
 pub use self::inside::{SUBCOMMAND, main};
 use self::{
     inside::Told,
     layout::PLAN,
+    load::Load,
     plan::{Plan, Unplannable},
 };
 use crate::{
@@ -61,6 +64,7 @@ pub struct Live {
     client: Option<PathBuf>,
     jobs: NonZeroUsize,
     measured: OnceLock<Result<Precision, Broken>>,
+    load: OnceLock<Load>,
 }
 
 impl Live {
@@ -78,7 +82,7 @@ impl Live {
         jobs: NonZeroUsize,
     ) -> Result<Self, Broken> {
         let (daemon, client) = (daemon.map(find).transpose()?, client.map(find).transpose()?);
-        Ok(Self { adapter, daemon, client, jobs, measured: OnceLock::new() })
+        Ok(Self { adapter, daemon, client, jobs, measured: OnceLock::new(), load: OnceLock::new() })
     }
 
     /// How exact times are, or why there can be no world.
@@ -167,7 +171,19 @@ impl Subject for Live {
     }
 
     fn run(&self, case: &Case) -> Result<Transcript, Broken> {
-        self.play(case, self.measured()?)
+        let precision = self.measured()?;
+        self.load.get_or_init(Load::watch);
+        self.play(case, precision)
+    }
+
+    fn disturbance(&self, since: Instant) -> Option<Broken> {
+        let longest = self.load.get()?.longest_since(since);
+        // A command is a copy of the daemon, a shell and a program, and has other things to wait for than the processor.
+        let most = Duration::from_nanos(self.precision().late.0 / 4);
+        (longest > most).then(|| {
+            let why = "run fewer cases at once (`--jobs`), or on a machine with less to do";
+            Broken(format!("the machine is too busy: a shell that does nothing took {} ms: {why}", longest.as_millis()))
+        })
     }
 }
 
