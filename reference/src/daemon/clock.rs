@@ -41,11 +41,6 @@ impl Moment {
         Ok(Self { monotonic: nanos(ClockId::CLOCK_MONOTONIC)?, wall: nanos(ClockId::CLOCK_REALTIME)? })
     }
 
-    /// On the engine's clock.
-    pub(super) fn instant(self) -> Instant {
-        instant(self.monotonic)
-    }
-
     /// The civil second.
     pub(super) fn second(self) -> i64 {
         self.wall.div_euclid(SECOND)

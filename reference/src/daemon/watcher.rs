@@ -128,7 +128,8 @@ impl Watcher {
         }
         let now = Moment::now().map_err(system("read the clock"))?;
         let count = |count: u32| usize::try_from(count).unwrap_or(usize::MAX);
-        let limits = Limits { knocks: count(args.max_knocks), running_commands: count(args.max_commands), ..Limits::default() };
+        let limits =
+            Limits { knocks: count(args.max_knocks), running_commands: count(args.max_commands), ..Limits::default() };
         let only_v4 = args.only_ip_v4;
         let setup = Setup { doors, locals: Locals::These(locals.clone()), limits, only_v4, seed: seed()? };
         let (engine, at_start) = Engine::start(setup);
