@@ -1,13 +1,13 @@
 //! libpcap, loaded when a program runs and not linked when it is built, so that the build needs no headers and whoever
-//! captures nothing never maps it. It speaks C, which is why it stands in a crate of its own.
+//! captures nothing never maps it.
 #![expect(unsafe_code, reason = "libpcap is C; each block says what makes it right")]
 
 use std::{ffi::*, os::fd::BorrowedFd, slice};
 
-/// A captured frame: seconds and nanoseconds since the epoch, the length on the wire, the bytes captured.
+/// A captured frame: seconds and nanoseconds since the epoch, length on the wire, captured bytes.
 pub type Packet<'a> = (i64, i64, usize, &'a [u8]);
 
-/// `struct pcap_pkthdr`: when, in seconds and nanoseconds, how many bytes were captured, and how many there were.
+/// `struct pcap_pkthdr`: when, how many bytes were captured, how many there were.
 #[repr(C)]
 struct Header(libc::timeval, u32, u32);
 type Each = extern "C" fn(*mut c_void, *const Header, *const u8);
@@ -21,8 +21,7 @@ macro_rules! library {
         impl Library {
             /// Loads what the dynamic loader knows as `name`, such as Debian's `libpcap.so.0.8`, or gives its words.
             pub fn load(name: &str) -> Result<Self, libloading::Error> {
-                // SAFETY: libpcap's initialisers only set up the libraries that it needs, and its functions have had
-                // these types since 1.5. It is leaked, so that they stay where they are.
+                // SAFETY: loading has no side effects; these are the functions' types since 1.5; leaked, they stay there.
                 unsafe {
                     let library = Box::leak(Box::new(libloading::Library::new(name)?));
                     Ok(Self { $($name: *library.get(stringify!($name).as_bytes())?,)* })
@@ -52,8 +51,7 @@ impl<'l> Capture<'l> {
     /// what is wrong, such as -8 for a missing permission, and its words.
     pub fn open(library: &'l Library, device: &CStr, settings: [c_int; 3]) -> Result<Self, (c_int, String)> {
         let (mut words, [snaplen, ring, timeout]) = ([0; 256], settings);
-        // SAFETY: name and words (PCAP_ERRBUF_SIZE bytes) outlive the calls; the handle is new, if it is one, so that it
-        // takes every setting; the last text is the library's own.
+        // SAFETY: name and words (PCAP_ERRBUF_SIZE bytes) outlive the calls, the handle is new, the last text static.
         unsafe {
             let capture = Self(library, (library.pcap_create)(device.as_ptr(), words.as_mut_ptr()));
             let mut status = -1;
@@ -72,7 +70,6 @@ impl<'l> Capture<'l> {
     }
 
     /// What to poll for readability, and the number of its link type as libpcap has it (`DLT_`).
-    #[must_use]
     pub fn descriptor(&self) -> (BorrowedFd<'_>, c_int) {
         // SAFETY: an active capture on Linux has a descriptor, which stays open as long as the handle.
         unsafe { (BorrowedFd::borrow_raw((self.0.pcap_get_selectable_fd)(self.1)), (self.0.pcap_datalink)(self.1)) }
@@ -84,8 +81,7 @@ impl<'l> Capture<'l> {
             // SAFETY: libpcap hands back the closure that it was given below, and a header with as many bytes as it says,
             // all of them good until this function returns. A panic ends the process at this function's edge.
             let (each, Header(at, captured, length)) = unsafe { (&mut *each.cast::<F>(), &*header) };
-            // SAFETY: the same.
-            let bytes = unsafe { slice::from_raw_parts(bytes, *captured as usize) };
+            let bytes = unsafe { slice::from_raw_parts(bytes, *captured as usize) }; // SAFETY: the same.
             each((at.tv_sec, at.tv_usec, *length as usize, bytes));
         }
         // SAFETY: the handle is good, and the closure lives until the call returns.
