@@ -103,7 +103,6 @@ pub struct Args {
 
     /// Say what is wrong with a configuration, and what is dangerous in it, and end [default FILE: that of -c]
     #[arg(long, value_name = "FILE", num_args = 0..=1)]
-    #[expect(clippy::option_option, reason = "not given, given alone, given with a file")]
     pub check: Option<Option<PathBuf>>,
 }
 

@@ -96,6 +96,12 @@ impl Translator {
         self.before = self.before.filter(|(_, noticed)| *noticed > known);
     }
 
+    /// Whether frames may come from before a step: then they are to be read again soon, so that later ones are not
+    /// taken for those.
+    pub(super) fn remembers_a_step(&self) -> bool {
+        self.before.is_some()
+    }
+
     /// When a frame was captured that was stamped so.
     pub(super) fn translate(&self, stamp: i64) -> Instant {
         let earliest = self.drained - HELD_BACK;
@@ -212,9 +218,11 @@ mod tests {
         translator.advance(Moment { monotonic: SECOND, wall: 0 });
         assert_eq!(translator.translate(SECOND / 2), instant(SECOND / 2), "from before the step");
         translator.drained();
+        assert!(translator.remembers_a_step());
+        translator.advance(Moment { monotonic: SECOND + 2 * HELD_BACK, wall: 2 * HELD_BACK });
+        translator.drained();
+        assert!(!translator.remembers_a_step());
         translator.advance(Moment { monotonic: 2 * SECOND, wall: SECOND });
         assert_eq!(translator.translate(SECOND), instant(2 * SECOND));
-        translator.drained();
-        assert_eq!(translator.before, None);
     }
 }

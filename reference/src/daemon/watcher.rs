@@ -438,7 +438,8 @@ impl Watcher {
         let due = [engine, errands.poll_timeout()].into_iter().flatten();
         // What is due waits for the frames that were captured before.
         let due = due.map(|due| i64::try_from(due.as_nanos()).unwrap_or(i64::MAX).saturating_add(HELD_BACK));
-        let next = due.chain(self.gives_up).min()?;
+        let again = self.translator.remembers_a_step().then(|| self.now.monotonic + HELD_BACK);
+        let next = due.chain(self.gives_up).chain(again).min()?;
         let now = Moment::now().map_or(self.now.monotonic, |now| now.monotonic);
         Some(next.saturating_sub(now).max(0))
     }
