@@ -106,6 +106,13 @@ pub mod clause;
 pub mod cli;
 pub mod client;
 pub mod config;
+#[cfg(feature = "live")]
+#[expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "the daemon is the loop around the pure library: clocks, files and processes are its own"
+)]
+pub mod daemon;
 mod deadlines;
 pub mod engine;
 pub mod event;
