@@ -100,7 +100,15 @@
 #![forbid(unsafe_code)]
 
 pub mod clause;
+pub mod cli;
 pub mod config;
+#[cfg(feature = "live")]
+#[allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "the daemon is the loop around the pure library: clocks, files and processes are its own"
+)]
+pub mod daemon;
 mod deadlines;
 pub mod engine;
 pub mod event;

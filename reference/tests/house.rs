@@ -8,7 +8,7 @@ use std::{
 };
 
 /// The library's modules, lowest first: a module may use those above it in this list and no other.
-const LAYERS: [&str; 19] = [
+const LAYERS: [&str; 21] = [
     "quote",
     "clause",
     "flags",
@@ -27,7 +27,9 @@ const LAYERS: [&str; 19] = [
     "job",
     "log_limit",
     "engine",
+    "daemon",
     "lib",
+    "bin",
 ];
 
 /// What may stand at the top level, dot-files and git's own folder apart.

@@ -1,0 +1,3 @@
+//! The command lines, as values: from these definitions come help, manual pages and completions.
+
+pub mod knockd;
