@@ -8,7 +8,7 @@ use std::{
 };
 
 /// The library's modules, lowest first: a module may use those above it in this list and no other.
-const LAYERS: [&str; 21] = [
+const LAYERS: [&str; 24] = [
     "quote",
     "clause",
     "flags",
@@ -27,6 +27,9 @@ const LAYERS: [&str; 21] = [
     "job",
     "log_limit",
     "engine",
+    "client",
+    "cli",
+    "send",
     "daemon",
     "lib",
     "bin",
