@@ -1,8 +1,13 @@
 //! The daemon's command line (PROC-1): knockd's own options, and those that it never had.
 
-use std::{ffi::OsString, path::PathBuf};
+use std::{
+    ffi::OsString,
+    io::{self, Write},
+    path::PathBuf,
+    process::ExitCode,
+};
 
-use clap::{Parser, value_parser};
+use clap::{CommandFactory, Parser, error::ErrorKind, value_parser};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -98,6 +103,79 @@ pub struct Args {
 
     /// Say what is wrong with a configuration, and what is dangerous in it, and end [default FILE: that of -c]
     #[arg(long, value_name = "FILE", num_args = 0..=1)]
-    #[expect(clippy::option_option, reason = "not given, given alone, given with a file")]
     pub check: Option<Option<PathBuf>>,
+}
+
+/// Says what the parser has to say instead of arguments: help and version, asked for, on standard output; what is wrong
+/// with the command line on standard error, and then the exit status is 2 (PROC-5).
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "the command line's answers go where they belong")]
+pub fn explain(error: &clap::Error) -> ExitCode {
+    let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+    if asked {
+        let shown = error.print();
+        return if shown.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
+    // Nobody is left to hear that this cannot be written.
+    let _unheard = io::stderr().write_all(wrong(error).as_bytes());
+    ExitCode::from(2)
+}
+
+/// The parser's words, with the short names of options beside the long ones, which are all that it knows them by.
+fn wrong(error: &clap::Error) -> String {
+    let mut words = error.to_string();
+    for argument in Args::command().get_arguments() {
+        if let (Some(short), Some(long)) = (argument.get_short(), argument.get_long()) {
+            words = words.replace(&format!("'--{long} <"), &format!("'-{short}, --{long} <"));
+        }
+    }
+    words.strip_prefix("error: ").map_or(words.clone(), |words| format!("knockd: {words}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(words: &str) -> String {
+        let words = ["knockd"].into_iter().chain(words.split_whitespace());
+        wrong(&Args::try_parse_from(words).expect_err("it is wrong"))
+    }
+
+    #[test]
+    fn the_definitions_are_sound() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn options_may_be_short_together_shortened_and_given_twice() {
+        let words = ["knockd", "-dvi", "eth1", "--interf", "wg0", "-D", "-D", "-4l", "-pfile", "--logfile=log"];
+        let args = Args::try_parse_from(words).expect("it is right");
+        assert!(args.daemon && args.verbose && args.debug && args.lookup && args.only_ip_v4);
+        assert_eq!(args.interface.as_deref(), Some("wg0".as_ref()));
+        assert_eq!((args.pidfile, args.logfile), (Some("file".into()), Some("log".into())));
+        assert_eq!((args.config, args.max_commands, args.max_knocks), ("/etc/knockd.conf".into(), 32, 100_000));
+    }
+
+    #[test]
+    fn a_check_may_name_its_file() {
+        let check = |words: &[&str]| Args::try_parse_from(words).expect("it is right").check;
+        assert_eq!(check(&["knockd"]), None);
+        assert_eq!(check(&["knockd", "--check"]), Some(None));
+        assert_eq!(check(&["knockd", "--check", "a.conf"]), Some(Some("a.conf".into())));
+        assert_eq!(check(&["knockd", "--check", "-c", "b.conf"]), Some(None));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_as_it_was_written() {
+        insta::assert_snapshot!("no value", refused("-g"));
+        insta::assert_snapshot!("unknown", refused("--demon"));
+        insta::assert_snapshot!("stray", refused("start"));
+        insta::assert_snapshot!("none at once", refused("--max-commands 0"));
+    }
+
+    #[test]
+    fn help_shows_every_option() {
+        insta::assert_snapshot!("help", Args::command().term_width(100).render_help());
+        insta::assert_snapshot!("long help", Args::command().term_width(100).render_long_help());
+    }
 }

@@ -181,8 +181,8 @@ impl Captures {
             let Some(open) = &mut wanted.open else { continue };
             readers += 1;
             match open.read(batch) {
-                Ok(count) => batch.drained &= count < BATCH,
-                Err(_) => {
+                Some(count) => batch.drained &= count < BATCH,
+                None => {
                     wanted.open = None;
                     lost = true;
                 }
@@ -227,7 +227,7 @@ impl Open {
         SockRef::from(&self.capture.descriptor().0).attach_filter(&program)
     }
 
-    fn read(&mut self, batch: &mut Batch) -> Result<usize, String> {
+    fn read(&mut self, batch: &mut Batch) -> Option<usize> {
         let Self { capture, link, loopback, .. } = self;
         let most = i32::try_from(BATCH).unwrap_or(i32::MAX);
         capture.dispatch(most, |(seconds, nanos, original_len, bytes)| {

@@ -7,7 +7,11 @@ use std::{
     slice,
 };
 
-use super::{error::Error, options::Called, reload::{Loaded, shown}};
+use super::{
+    error::Error,
+    options::Called,
+    reload::{Loaded, shown},
+};
 use crate::config::{Sequences, Style, one_time_trap, render};
 
 /// Checks the configuration at `file`, or that of `-c`, and says on standard output what there is to say.

@@ -41,11 +41,6 @@ impl Moment {
         Ok(Self { monotonic: nanos(ClockId::CLOCK_MONOTONIC)?, wall: nanos(ClockId::CLOCK_REALTIME)? })
     }
 
-    /// On the engine's clock.
-    pub(super) fn instant(self) -> Instant {
-        instant(self.monotonic)
-    }
-
     /// The civil second.
     pub(super) fn second(self) -> i64 {
         self.wall.div_euclid(SECOND)
@@ -99,6 +94,12 @@ impl Translator {
         self.drained = self.now;
         let known = self.drained - HELD_BACK;
         self.before = self.before.filter(|(_, noticed)| *noticed > known);
+    }
+
+    /// Whether frames may come from before a step: then they are to be read again soon, so that later ones are not
+    /// taken for those.
+    pub(super) fn remembers_a_step(&self) -> bool {
+        self.before.is_some()
     }
 
     /// When a frame was captured that was stamped so.
@@ -217,9 +218,11 @@ mod tests {
         translator.advance(Moment { monotonic: SECOND, wall: 0 });
         assert_eq!(translator.translate(SECOND / 2), instant(SECOND / 2), "from before the step");
         translator.drained();
+        assert!(translator.remembers_a_step());
+        translator.advance(Moment { monotonic: SECOND + 2 * HELD_BACK, wall: 2 * HELD_BACK });
+        translator.drained();
+        assert!(!translator.remembers_a_step());
         translator.advance(Moment { monotonic: 2 * SECOND, wall: SECOND });
         assert_eq!(translator.translate(SECOND), instant(2 * SECOND));
-        translator.drained();
-        assert_eq!(translator.before, None);
     }
 }

@@ -114,7 +114,13 @@ impl Errands {
     }
 
     /// Carries out an effect that came at `at`, when the wall clock showed `now`; gives the status of an exit.
-    pub(super) fn carry_out(&mut self, at: Instant, now: Moment, effect: Effect, device: impl Fn(&[u8]) -> Mark) -> Option<u8> {
+    pub(super) fn carry_out(
+        &mut self,
+        at: Instant,
+        now: Moment,
+        effect: Effect,
+        device: impl Fn(&[u8]) -> Mark,
+    ) -> Option<u8> {
         match effect {
             Effect::Log(event) => self.log(at, now, &event),
             Effect::Run(run) => self.run(&run),
@@ -169,7 +175,12 @@ impl Errands {
         }
         if self.left_out > 0 {
             let event = Event::LeftOut { count: std::mem::take(&mut self.left_out) };
-            self.tell(&ToKeeper::Log(Line { at: now.second(), message: event.to_string(), source: None, debug: false }));
+            self.tell(&ToKeeper::Log(Line {
+                at: now.second(),
+                message: event.to_string(),
+                source: None,
+                debug: false,
+            }));
         }
         self.tell(&ToKeeper::Log(Line { at: now.second(), message, source, debug }));
     }

@@ -42,7 +42,10 @@ impl fmt::Display for Error {
                 Ok(())
             }
             Self::Interface { given } => {
-                write!(f, "`{given}` is no list of interfaces: expected names with commas between them, or any (LISTEN-10)")
+                write!(
+                    f,
+                    "`{given}` is no list of interfaces: expected names with commas between them, or any (LISTEN-10)"
+                )
             }
             Self::NoInterface { wanted, there } => write!(
                 f,

@@ -217,12 +217,10 @@ impl Program {
 
     /// Goes there if the packet behind X is for this address.
     fn when_v6(&mut self, address: Ipv6Addr, to: To) {
-        let bits = address.to_bits();
-        for (word, (at, left)) in [(24, 6), (28, 4), (32, 2), (36, 0)].into_iter().enumerate() {
+        let words = address.octets();
+        for ((at, left), word) in [(24, 6), (28, 4), (32, 2), (36, 0)].into_iter().zip(words.as_chunks::<4>().0) {
             self.tell(LDW_IND, at);
-            // The word is the lowest 32 bits of what is left of the address.
-            let k = (bits >> (96 - 32 * word) & u128::from(u32::MAX)) as u32;
-            self.told.push(sock_filter { code: JUMP_IF_EQUAL, jt: 0, jf: left + 1, k });
+            self.told.push(sock_filter { code: JUMP_IF_EQUAL, jt: 0, jf: left + 1, k: u32::from_be_bytes(*word) });
         }
         self.go(to);
     }

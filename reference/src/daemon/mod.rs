@@ -42,6 +42,8 @@ use crate::cli::knockd::Args;
 pub fn main(mut raw: Vec<OsString>) -> ExitCode {
     let first = raw.first();
     if first.is_some_and(|first| first == DOORKEEPER) {
+        // By its file it would be called `exe`. A signal to all that are called knockd is for the watcher.
+        let _unnamed = nix::sys::prctl::set_name(c"knockd-keeper");
         return keeper::main();
     }
     let folder = first.and_then(|first| options::background(first));
@@ -51,11 +53,7 @@ pub fn main(mut raw: Vec<OsString>) -> ExitCode {
     }
     let args = match Args::try_parse_from([OsString::from("knockd")].iter().chain(&raw)) {
         Ok(args) => args,
-        // It is help, or says what is wrong; nobody is there to hear that it cannot be written.
-        Err(error) => {
-            let _unwritten = error.print();
-            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
-        }
+        Err(error) => return crate::cli::knockd::explain(&error),
     };
     let folder = folder.map_or_else(std::env::current_dir, Ok);
     let called = Called { args, raw, folder: folder.unwrap_or_else(|_| "/".into()), background };

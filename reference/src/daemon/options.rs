@@ -102,7 +102,10 @@ pub(super) const BACKGROUND: &str = "--background=";
 
 /// The folder of a process in the background, if `argument` is its first.
 pub(super) fn background(argument: &OsStr) -> Option<PathBuf> {
-    argument.as_bytes().strip_prefix(BACKGROUND.as_bytes()).map(|folder| Path::new(OsStr::from_bytes(folder)).to_owned())
+    argument
+        .as_bytes()
+        .strip_prefix(BACKGROUND.as_bytes())
+        .map(|folder| Path::new(OsStr::from_bytes(folder)).to_owned())
 }
 
 impl Interfaces {
@@ -143,7 +146,8 @@ mod tests {
     }
 
     fn options(text: &str) -> Options {
-        let (config, _) = Config::parse(format!("[options]\n{text}\n[a]\nsequence = 1\n").as_bytes()).expect("it is good");
+        let (config, _) =
+            Config::parse(format!("[options]\n{text}\n[a]\nsequence = 1\n").as_bytes()).expect("it is good");
         config.options
     }
 

@@ -83,10 +83,8 @@ pub(super) struct Loading {
 impl Loading {
     /// Begins with the text of the configuration that people call `name`.
     pub(super) fn parse(text: Vec<u8>, name: &str, style: Style) -> Result<Self, Error> {
-        let (config, traps) = Config::parse(&text).map_err(|errors| Error::Config {
-            file: name.to_owned(),
-            drawn: render(name, &text, &errors, style),
-        })?;
+        let (config, traps) = Config::parse(&text)
+            .map_err(|errors| Error::Config { file: name.to_owned(), drawn: render(name, &text, &errors, style) })?;
         let paths = config.doors.iter().filter_map(|door| match &door.sequences {
             Sequences::OneTime(path) => Some(path.clone()),
             Sequences::Fixed(_) => None,

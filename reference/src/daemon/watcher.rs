@@ -128,7 +128,8 @@ impl Watcher {
         }
         let now = Moment::now().map_err(system("read the clock"))?;
         let count = |count: u32| usize::try_from(count).unwrap_or(usize::MAX);
-        let limits = Limits { knocks: count(args.max_knocks), running_commands: count(args.max_commands), ..Limits::default() };
+        let limits =
+            Limits { knocks: count(args.max_knocks), running_commands: count(args.max_commands), ..Limits::default() };
         let only_v4 = args.only_ip_v4;
         let setup = Setup { doors, locals: Locals::These(locals.clone()), limits, only_v4, seed: seed()? };
         let (engine, at_start) = Engine::start(setup);
@@ -437,7 +438,8 @@ impl Watcher {
         let due = [engine, errands.poll_timeout()].into_iter().flatten();
         // What is due waits for the frames that were captured before.
         let due = due.map(|due| i64::try_from(due.as_nanos()).unwrap_or(i64::MAX).saturating_add(HELD_BACK));
-        let next = due.chain(self.gives_up).min()?;
+        let again = self.translator.remembers_a_step().then(|| self.now.monotonic + HELD_BACK);
+        let next = due.chain(self.gives_up).chain(again).min()?;
         let now = Moment::now().map_or(self.now.monotonic, |now| now.monotonic);
         Some(next.saturating_sub(now).max(0))
     }
