@@ -149,10 +149,15 @@ impl World {
         });
     }
 
-    /// Knocks with this project's client.
+    /// Knocks at the door of [`World::config`] with this project's client.
     pub(crate) fn knock(&self) {
+        self.knock_on(&["7000", "8000", "9000"]);
+    }
+
+    /// Knocks with this project's client on these ports.
+    pub(crate) fn knock_on(&self, ports: &[&str]) {
         let mut command = self.of(&self.client);
-        let knock = command.args([env!("CARGO_BIN_EXE_knock"), "-d", "50", SERVER, "7000", "8000", "9000"]);
+        let knock = command.args([env!("CARGO_BIN_EXE_knock"), "-d", "50", SERVER]).args(ports);
         succeeds(&knock.output().expect("the client is built"));
     }
 
@@ -209,11 +214,40 @@ impl World {
         wait_for("the daemon's end", || self.processes().is_empty());
     }
 
+    /// Waits until the log has `text` so often.
+    pub(crate) fn wait_for_log(&self, text: &str, count: usize) {
+        wait_for(text, || self.log().matches(text).count() >= count);
+    }
+
+    /// Runs a shell script on the server to its end.
+    pub(crate) fn runs(&self, script: &str) {
+        succeeds(&self.on_the_server(script).output().expect("a shell"));
+    }
+
+    /// Starts a service on the server that takes every connection, and ends with the world.
+    pub(crate) fn serve(&self, port: u16) {
+        // It shares the namespace, and nothing that this process waits for.
+        self.runs(&format!("nc -lk 0.0.0.0 {port} </dev/null >/dev/null 2>&1 &"));
+        wait_for("the service", || self.connects(port));
+    }
+
     /// Whether a connection to a port of the server is made, from the client.
     pub(crate) fn connects(&self, port: u16) -> bool {
-        // `timeout` gives up on one that nobody answers.
-        let script = format!("exec timeout 1 bash -c 'exec 3<>/dev/tcp/{SERVER}/{port}'");
-        self.of(&self.client).args(["sh", "-c", &script]).stderr(Stdio::null()).status().expect("a shell").success()
+        // `-w` gives up on one that nobody answers.
+        let port = port.to_string();
+        let mut command = self.of(&self.client);
+        command.args(["nc", "-z", "-w", "1", SERVER, &port]).stdin(Stdio::null()).stderr(Stdio::null());
+        command.status().expect("netcat-openbsd is installed").success()
+    }
+
+    /// Waits until a connection to a port is made.
+    pub(crate) fn wait_until_it_connects(&self, port: u16) {
+        wait_for("an open door", || self.connects(port));
+    }
+
+    /// Waits until no connection to a port is made any more.
+    pub(crate) fn wait_until_it_does_not_connect(&self, port: u16) {
+        wait_for("a shut door", || !self.connects(port));
     }
 }
 
