@@ -52,6 +52,19 @@ fn iptables_opens_and_shuts_again() {
     assert!(!world.log().contains("non-zero status"), "{}", world.log());
 }
 
+#[test]
+fn the_check_finds_nothing_to_say_against_them() {
+    let world = World::new();
+    let file = world.write("ssh.sequences", &example("one-time/ssh.sequences"));
+    for name in ["iptables", "nftables", "one-time"] {
+        let config = example(&format!("{name}/knockd.conf"));
+        let config =
+            world.write("knockd.conf", &config.replace("/var/lib/knockd/ssh.sequences", &file.display().to_string()));
+        let said = world.runs(&format!("{} --check {} 2>&1", world.program(), config.display()));
+        assert!(said.ends_with(": good: 1 door, 0 warnings\n") && said.lines().count() == 1, "{name}: {said}");
+    }
+}
+
 /// The nftables firewall, with a shorter time.
 fn nftables() -> String {
     let rules = with(&example("nftables/firewall.nft"), "timeout 30s", "timeout 4s");

@@ -219,9 +219,11 @@ impl World {
         wait_for(text, || self.log().matches(text).count() >= count);
     }
 
-    /// Runs a shell script on the server to its end.
-    pub(crate) fn runs(&self, script: &str) {
-        succeeds(&self.on_the_server(script).output().expect("a shell"));
+    /// Runs a shell script on the server to its end; what it said.
+    pub(crate) fn runs(&self, script: &str) -> String {
+        let done = self.on_the_server(script).output().expect("a shell");
+        succeeds(&done);
+        String::from_utf8_lossy(&done.stdout).into_owned()
     }
 
     /// Starts a service on the server that takes every connection, and ends with the world.
