@@ -157,11 +157,18 @@ impl Keeper {
     }
 
     fn with(setup: Setup, signals: SignalFd) -> Result<Self, String> {
-        let pid_file = setup.writes_pid_file.then(|| start::pid_file(&setup)).transpose();
-        let pid_file = pid_file.map_err(|error| error.to_string())?;
+        let (pid_file, without) = match setup.writes_pid_file.then(|| start::pid_file(&setup)).transpose() {
+            Ok(pid_file) => (pid_file, None),
+            // 0.8 goes on, too: in a container its user may write nothing there.
+            Err(error) if error.is_want_of_a_place() => (None, Some(format!("{error}; going on without it"))),
+            Err(error) => return Err(error.to_string()),
+        };
         match Self::ready(setup, signals) {
             Ok(mut keeper) => {
                 keeper.pid_file = pid_file;
+                if let Some(why) = without {
+                    keeper.say(&why);
+                }
                 if !keeper.setup.dry_run {
                     keeper.take_over();
                 }

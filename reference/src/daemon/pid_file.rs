@@ -43,6 +43,15 @@ impl fmt::Display for PidFileError {
 
 impl std::error::Error for PidFileError {}
 
+impl PidFileError {
+    /// Whether there is only no place for it: its folder is missing, or we may not write there. Then no other daemon of
+    /// this user can have it.
+    pub(super) fn is_want_of_a_place(&self) -> bool {
+        use io::ErrorKind::{NotFound, PermissionDenied, ReadOnlyFilesystem};
+        matches!(self, Self::Io(_, error) if matches!(error.kind(), NotFound | PermissionDenied | ReadOnlyFilesystem))
+    }
+}
+
 impl PidFile {
     /// Locks the file, making it if it is not there, and writes this process number into it. A link at its place is not
     /// followed.

@@ -177,6 +177,17 @@ fn a_pid_file_without_a_living_owner_is_taken_and_a_link_is_not() {
 }
 
 #[test]
+fn without_a_place_for_the_pid_file_it_is_said_and_the_daemon_goes_on() {
+    let world = World::new();
+    let place = world.path("missing/pid");
+    let setup = Setup { pid_file: world.bytes("missing/pid"), ..world.setup() };
+    Keeper::start(&setup).expect("it is ready").bye();
+    let reason = "No such file or directory (os error 2)";
+    let said = format!("cannot write the pid file {}: {reason}; going on without it", place.display());
+    assert_eq!(world.log().first(), Some(&said));
+}
+
+#[test]
 fn an_orphan_hands_its_doors_over_to_a_new_daemon() {
     let world = World::new();
     let mut first = world.start();
