@@ -1,6 +1,7 @@
 """Scenarios of the ordinary clients: knock, nc, hping3, curl, and ssh beside them."""
 
-from .programs import Ssh
+from .lab import LabError
+from .programs import OURS, Ssh
 from .scenario import scenario
 
 DROP_TCP = "table inet filter { chain input { type filter hook input priority 0; meta l4proto tcp drop; }; }"
@@ -42,6 +43,16 @@ def nc_retransmits(world):
     # A SYN that nothing answers goes out again after a second; each nc waits for two and a half.
     for port in (7000, 8000, 9000):
         world.client.run(f"nc -n -z -w 3 10.77.0.1 {port}", status=1)
+
+
+@scenario("our-knock-unanswered", "our knock", "nft", prepare=firewall)
+def our_knock_unanswered(world):
+    # Longer between hits, and after them, than a kernel waits before it sends a SYN again: one and three seconds.
+    world.client.run([OURS, "-d", "1500", "10.77.0.1", "7000", "8000", "9000"], status=0)
+    world.pause(3.5)
+    hits = world.recording.segments()
+    if hits != [7000, 8000, 9000]:
+        raise LabError(f"not one SYN for each hit: {hits}")
 
 
 @scenario("one-port-door", "nc", "knock", "nft", prepare=firewall)

@@ -13,10 +13,14 @@ PACKAGES = {
     "nc": "netcat-openbsd", "sshd": "openssh-server", "ssh": "openssh-client", "ssh-keygen": "openssh-client",
     "curl": "curl", "ip": "iproute2", "nft": "nftables",
 }
+# This project's client, as `cargo build` or `cargo test` leaves it.
+OURS = os.path.join(os.environ.get("CARGO_TARGET_DIR") or os.path.join(os.path.dirname(__file__), "..", "..", "target"),
+                    "debug", "knock")
 VERSIONS = {
     "tcpdump": (["tcpdump", "--version"], r"tcpdump version (\S+)"),
     "knockd": (["knockd", "-V"], r"knockd (\S+)"),
     "knock": (["knock", "-V"], r"knock (\S+)"),
+    "our knock": ([OURS, "-V"], r"knock (\S+)"),
     "nmap": (["nmap", "-V"], r"Nmap version (\S+)"),
     "hping3": (["hping3", "-v"], r"hping3 version (\S+)"),
     "ssh": (["ssh", "-V"], r"OpenSSH_([^\s,]+)"),
@@ -72,6 +76,12 @@ class Tcpdump:
     def words(self):
         with open(self.said, encoding="utf-8", errors="replace") as said:
             return said.read()
+
+    def segments(self):
+        """The destination ports of all TCP segments recorded so far, in order."""
+        wait_until_still("the traffic", lambda: os.path.getsize(self.path))
+        done = subprocess.run(["tcpdump", "-n", "-q", "-r", self.path, "tcp"], text=True, capture_output=True, check=True)
+        return [int(re.search(r" > [^ ]*\.(\d+): ", line)[1]) for line in done.stdout.splitlines()]
 
     def stop(self):
         wait_until_still("the traffic", lambda: os.path.getsize(self.path))

@@ -54,6 +54,7 @@ class World:
     server: object
     clients: list
     knockd: object = None
+    recording: object = None
 
     @property
     def client(self):
@@ -124,6 +125,7 @@ def play(told, folder, into):
             os.rename(os.path.join(place, told.name + ".conf"), os.path.join(place, "knockd.conf"))
             world.knockd = Knockd(world.server, place, told.daemon_interface or told.interface)
         recording = Tcpdump(world.server, lab.path("recorded.pcap"), told.interface, **told.tcpdump)
+        world.recording = recording
         told.act(world)
         recording.stop()
         if told.daemon:

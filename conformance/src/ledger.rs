@@ -83,8 +83,8 @@ impl Ledger {
         }
     }
 
-    /// Holds the ledger against what happened: a failure that an entry describes becomes [`Outcome::Known`], and what
-    /// is wrong with the entries comes back. `subject` is who observed; `exists` knows every case, selected or not.
+    /// Holds the ledger against what happened: a failure that an entry describes becomes [`Outcome::Known`], any other one
+    /// in a disturbed world [`Outcome::Broken`], and what is wrong with the entries comes back. `subject` is who observed; `exists` knows every case, selected or not.
     #[must_use]
     pub fn hold(&self, judged: &mut [Judged<'_>], subject: &str, exists: &dyn Fn(&str) -> bool) -> Vec<Complaint> {
         let mut complaints = Vec::new();
@@ -111,7 +111,7 @@ impl Ledger {
                     let does = check::signature(problems);
                     if does == did || by_chance && Pattern::new(did).fits(&does) {
                         judged.outcome = Outcome::Known(problems.clone(), entry.clone());
-                    } else {
+                    } else if judged.disturbance.is_none() {
                         complain(format!("it fails in another way: `{does}` instead of `{did}`"));
                     }
                 }
@@ -122,6 +122,11 @@ impl Ledger {
                 }
                 // Nothing is known about the daemon, and the run fails for it.
                 Outcome::Known(..) | Outcome::Broken(_) => {}
+            }
+        }
+        for judged in judged {
+            if let (Outcome::Failed(_), Some(why)) = (&judged.outcome, judged.disturbance.take()) {
+                judged.outcome = Outcome::Broken(why);
             }
         }
         complaints

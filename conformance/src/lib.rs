@@ -19,9 +19,9 @@ pub mod cli;
 pub mod frame;
 pub mod fuzz;
 pub mod ledger;
-pub mod model;
 #[cfg(target_os = "linux")]
 pub mod live_mutants;
+pub mod model;
 pub mod mutants;
 pub mod names;
 pub mod pattern;

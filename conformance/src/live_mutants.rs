@@ -12,6 +12,7 @@ use std::{
     path::Path,
     sync::atomic::{AtomicUsize, Ordering},
     thread,
+    time::Instant,
 };
 
 use serde::Deserialize;
@@ -109,7 +110,9 @@ impl fmt::Display for Fault {
             Self::Escapes(mutant, clause, text) => {
                 write!(f, "live mutant `{mutant}` is caught by no case of its clause, {clause}: {text}")
             }
-            Self::Idle(case) => write!(f, "case `{case}` catches no live mutant, and live-mutants.toml does not say why"),
+            Self::Idle(case) => {
+                write!(f, "case `{case}` catches no live mutant, and live-mutants.toml does not say why")
+            }
             Self::Stale(case) => write!(f, "`{case}` in live-mutants.toml fits no case that catches no live mutant"),
         }
     }
@@ -192,8 +195,14 @@ fn judge(
             let place = next.fetch_add(1, Ordering::Relaxed);
             let Some((subject, case)) = pairs.get(place) else { return Ok(verdicts) };
             let case = cases[*case];
-            let transcript = subject.run(case).map_err(|broken| Broken(format!("{}: {broken}", case.id)))?;
-            verdicts.push((place, !check::judge(case, &transcript, subject.precision()).is_empty()));
+            let start = Instant::now();
+            let lost = |broken: Broken| Broken(format!("{}: {broken}", case.id));
+            let transcript = subject.run(case).map_err(lost)?;
+            let fails = !check::judge(case, &transcript, subject.precision()).is_empty();
+            if fails && let Some(broken) = subject.disturbance(start) {
+                return Err(lost(broken));
+            }
+            verdicts.push((place, fails));
             done();
         }
     };
@@ -252,8 +261,9 @@ impl Matrix<'_> {
         let mut faults: Vec<Fault> = escapes
             .map(|(mutant, _)| Fault::Escapes(mutant.name.clone(), mutant.clause.clone(), mutant.text.clone()))
             .collect();
-        let catches =
-            |place: &usize| self.unbroken.contains(place) || self.rows.iter().any(|(_, catches)| catches.contains(place));
+        let catches = |place: &usize| {
+            self.unbroken.contains(place) || self.rows.iter().any(|(_, catches)| catches.contains(place))
+        };
         let idle: Vec<&str> =
             self.live_only.iter().filter(|place| !catches(place)).map(|place| self.cases[*place].id.as_str()).collect();
         let excused: Vec<Pattern> = file().idle.into_iter().map(|idle| Pattern::new(idle.case)).collect();

@@ -30,6 +30,8 @@ pub struct Judged<'a> {
     pub transcript: Option<Transcript>,
     /// How long it took, in real time.
     pub took: Duration,
+    /// Why a failure may be the world's doing ([`Subject::disturbance`]).
+    pub disturbance: Option<Broken>,
 }
 
 /// What became of a case.
@@ -84,7 +86,8 @@ pub fn run<'a>(
 fn one<'a>(case: &'a Case, subject: &dyn Subject) -> Judged<'a> {
     let start = Instant::now();
     let (outcome, transcript) = outcome(case, subject);
-    Judged { case, outcome, transcript, took: start.elapsed() }
+    let disturbance = if matches!(outcome, Outcome::Failed(_)) { subject.disturbance(start) } else { None };
+    Judged { case, outcome, transcript, took: start.elapsed(), disturbance }
 }
 
 fn outcome(case: &Case, subject: &dyn Subject) -> (Outcome, Option<Transcript>) {

@@ -1,6 +1,6 @@
 //! Whoever is judged, behind one small trait.
 
-use std::{collections::BTreeSet, fmt};
+use std::{collections::BTreeSet, fmt, time::Instant};
 
 use crate::{ability::Ability, case::Case, time::Nanos, transcript::Transcript};
 
@@ -28,6 +28,12 @@ pub trait Subject: Sync {
     /// The world broke: no permission, no such program, a namespace that could not be made. Then nothing can be said about
     /// the daemon.
     fn run(&self, case: &Case) -> Result<Transcript, Broken>;
+
+    /// Why what went wrong since then may be the world's doing: then a failure that no ledger knows is no word about the
+    /// subject. Nothing for a world that cannot be disturbed.
+    fn disturbance(&self, _since: Instant) -> Option<Broken> {
+        None
+    }
 }
 
 /// How far what is seen may be from what is expected, in time.

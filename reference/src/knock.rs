@@ -139,3 +139,6 @@ impl Rules {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

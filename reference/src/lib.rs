@@ -97,10 +97,22 @@
 //! [`config`] reads configurations, [`wire`] frames, [`one_time`] files of one-time sequences; [`knock`] holds the rules
 //! that judge a hit, [`job`] the life of a command, [`event`] what is logged. They know nothing of [`engine`], which only
 //! dispatches. A test holds these arrows.
+//!
+//! The client stands beside them: [`client`] says what a command line means, and in which order things happen; [`cli`]
+//! defines the command lines; [`send`] has the sockets.
 #![forbid(unsafe_code)]
 
 pub mod clause;
+pub mod cli;
+pub mod client;
 pub mod config;
+#[cfg(feature = "live")]
+#[expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "the daemon is the loop around the pure library: clocks, files and processes are its own"
+)]
+pub mod daemon;
 mod deadlines;
 pub mod engine;
 pub mod event;
@@ -113,6 +125,13 @@ pub mod one_time;
 pub mod port;
 mod quote;
 pub mod repeats;
+#[cfg(unix)]
+#[expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "the client's hands: it opens sockets, waits, tells and becomes the command that follows"
+)]
+pub mod send;
 pub mod sequence;
 mod summary;
 pub mod time;

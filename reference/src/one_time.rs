@@ -59,6 +59,13 @@ impl OneTime {
         Self { text, next: 0, number: 1 }
     }
 
+    /// The first byte of a line of this text.
+    #[must_use]
+    pub fn first_byte(&self, line: &Line) -> u8 {
+        let byte = usize::try_from(line.offset).ok().and_then(|offset| self.text.get(offset));
+        byte.copied().unwrap_or(MARK)
+    }
+
     /// The next usable line, and what was passed over on the way to it; `None` when the file is used up (ONCE-7).
     ///
     /// `unusable` says of a line, by its offset and sequence, why it is to be passed over although it parses.

@@ -199,6 +199,11 @@ pub(crate) fn split(text: &[u8], span: Range<usize>, separator: u8) -> (Range<us
     }
 }
 
+/// The port that `text` spells, as an element of a sequence spells it (SEQ-2, CONF-3).
+pub(crate) fn one_port(text: &[u8]) -> Result<Port, SequenceFault> {
+    port(text, 0..text.len()).map(|(port, _)| port).map_err(|error| error.fault)
+}
+
 fn port(text: &[u8], element: Range<usize>) -> Result<(Port, Range<usize>), SequenceError> {
     let whole = trim(text, element.clone());
     if whole.is_empty() {

@@ -47,6 +47,8 @@ Beside CAPTURE (its ending replaced, .gz removed first):
   .toml       the host's addresses and where the capture came from, unless --local is given
   .expected   the expected decisions as --json prints them, for --check
 
+Times are the capture's own, in UTC.
+
 Exit status:
   0  every capture was replayed, and with --check decided as expected
   1  --check found a difference

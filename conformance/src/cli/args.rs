@@ -260,10 +260,18 @@ pub struct TableArgs {
                         3 a world broke."
 )]
 pub struct MutantsArgs {
-    /// Break the installed knockd 0.8 and its client instead, each behind a script, and judge them live: needs root, or
-    /// namespaces for users. They are judged by what only live cases can show
+    /// Break real programs instead, each behind a script, and judge them live by what only live cases can show: needs
+    /// root, or namespaces for users
     #[arg(long)]
     pub live: bool,
+
+    /// The daemon to break with --live [default: the knockd that is installed]
+    #[arg(long, value_name = "PATH", requires = "live")]
+    pub daemon: Option<PathBuf>,
+
+    /// The client to break with --live [default: the knock that is installed]
+    #[arg(long, value_name = "PATH", requires = "live")]
+    pub client: Option<PathBuf>,
 
     /// Write the matrix: a row a case, a column a mutant
     #[arg(long, value_name = "FILE")]
@@ -291,6 +299,10 @@ pub struct FuzzArgs {
     /// How many random cases
     #[arg(long, value_name = "M", default_value_t = 1000)]
     pub cases: u32,
+
+    /// Run nothing but the model, and print for each of its deviations by how many of the cases it is told
+    #[arg(long)]
+    pub coverage: bool,
 
     /// Write the smallest case that parts them to DIR/fuzz-found.toml and DIR/fuzz-found.pcap
     #[arg(long, value_name = "DIR")]

@@ -8,12 +8,15 @@ use super::{FuzzArgs, Output, Wrong};
 use crate::{
     capture,
     fuzz::{self, Against, Found},
-    model::Model,
+    model::{Deviation, Deviations, Model},
     status::Status,
     subject::Subject,
 };
 
 pub(super) fn fuzz(args: &FuzzArgs) -> Result<Output, Wrong> {
+    if args.coverage {
+        return coverage(args);
+    }
     let (subject, model): (Box<dyn Subject>, Model) = match args.against {
         #[cfg(feature = "replay")]
         Against::Engine => (Box::new(crate::subjects::replay::Replay), Model::conforming()),
@@ -39,6 +42,20 @@ pub(super) fn fuzz(args: &FuzzArgs) -> Result<Output, Wrong> {
     }
     let text = format!("{}\n{}\n", found.text, found.difference);
     Ok(Output { text, status: Status::Failed })
+}
+
+/// The C program's deviations taken from its model one by one, or each of them added to the conforming one.
+fn coverage(args: &FuzzArgs) -> Result<Output, Wrong> {
+    let deviations = match args.against {
+        Against::Engine => Deviations::NONE,
+        Against::Original => Deviations::KNOCKD_0_8,
+    };
+    let is_asked = |one: &&Deviation| args.against == Against::Engine || deviations.on(**one);
+    let asked: Vec<Deviation> = Deviation::ALL.iter().filter(is_asked).copied().collect();
+    let mut counts = fuzz::exercised(args.against, deviations, &asked, args.seed, args.cases)?;
+    counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let lines = counts.iter().map(|(one, count)| format!("{count:>8}  {:9} {}\n", one.clause(), one));
+    Ok(Output::good(lines.collect()))
 }
 
 fn keep(found: &Found, directory: &Path) -> Result<(), Wrong> {

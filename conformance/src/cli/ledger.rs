@@ -8,7 +8,7 @@ use super::{LedgerArgs, Output, Wrong, judge};
 use crate::{
     builtin,
     ledger::{Did, Ledger},
-    run::Outcome,
+    run::{Judged, Outcome},
     select,
     status::Status,
     subjects::Chosen,
@@ -51,7 +51,8 @@ fn update(args: &LedgerArgs, chosen: &Chosen) -> Result<Output, Wrong> {
     let ledger = Ledger::read(&old).map_err(|why| Wrong::Given(format!("{name}: {why}")))?;
     let cases = select::all(&[])?;
     let judged = judge::judge(&cases, chosen, args.subject.settings.jobs);
-    if let Some(broken) = judged.iter().find(|judged| matches!(judged.outcome, Outcome::Broken(_))) {
+    let is_broken = |judged: &&Judged<'_>| matches!(judged.outcome, Outcome::Broken(_)) || judged.disturbance.is_some();
+    if let Some(broken) = judged.iter().find(is_broken) {
         return Ok(Output {
             text: format!("{}: a world broke, so the run is partial; the ledger stays as it is\n", broken.case.id),
             status: Status::WorldBroke,

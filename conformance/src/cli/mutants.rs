@@ -1,11 +1,11 @@
 //! `mutants`: the matrix of broken daemons and the cases that catch them.
 
+#[cfg(target_os = "linux")]
+use std::io::IsTerminal;
 use std::{
     fmt::{self, Write as _},
     fs, thread,
 };
-#[cfg(target_os = "linux")]
-use std::io::IsTerminal;
 
 use anstyle::Style;
 
@@ -13,9 +13,9 @@ use anstyle::Style;
 use indicatif::ProgressBar;
 
 use super::{MutantsArgs, Output, Wrong};
+use crate::{builtin, case::Case, mutants, status::Status};
 #[cfg(target_os = "linux")]
 use crate::{cli::Settings, live_mutants, subjects};
-use crate::{builtin, case::Case, mutants, status::Status};
 
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
@@ -37,8 +37,8 @@ fn live(_: &MutantsArgs) -> Result<Output, Wrong> {
 fn live(args: &MutantsArgs) -> Result<Output, Wrong> {
     let cases = builtin::cases()?;
     let settings = Settings {
-        daemon: Some("knockd".into()),
-        client: Some("knock".into()),
+        daemon: Some(args.daemon.clone().unwrap_or_else(|| "knockd".into())),
+        client: Some(args.client.clone().unwrap_or_else(|| "knock".into())),
         jobs: args.jobs,
         ..Settings::default()
     };

@@ -4,14 +4,17 @@
 
 mod compare;
 mod plan;
+mod smaller;
 mod strategy;
 
 use clap::ValueEnum;
+use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, RngSeed, TestCaseError, TestError, TestRunner};
 
 pub use self::compare::{Difference, difference};
 use crate::{
     case::{self, Case},
+    model::{Deviation, Deviations, Model},
     subject::{Broken, Subject},
 };
 
@@ -33,6 +36,42 @@ pub struct Found {
     pub case: Case,
     /// Where they differ first.
     pub difference: Difference,
+}
+
+/// How many of `count` random cases tell the model with `deviations` from the one with one of them switched the other
+/// way: a deviation that none of them shows is one that they do not test.
+///
+/// # Errors
+///
+/// A random case cannot be read.
+pub fn exercised(
+    against: Against,
+    deviations: Deviations,
+    asked: &[Deviation],
+    seed: u64,
+    count: u32,
+) -> Result<Vec<(Deviation, u32)>, Broken> {
+    let mut runner = TestRunner::new(Config {
+        rng_algorithm: RngAlgorithm::ChaCha,
+        rng_seed: RngSeed::Fixed(seed),
+        ..Config::default()
+    });
+    let whole = Model::deviating("whole", deviations);
+    let models: Vec<Model> = asked.iter().map(|one| Model::deviating("other", switched(deviations, *one))).collect();
+    let mut counts = vec![0; asked.len()];
+    for _ in 0..count {
+        let plan = strategy::plans(against).new_tree(&mut runner).map_err(|why| Broken(why.to_string()))?.current();
+        let case = read(&plan.text(ID))?;
+        let seen = whole.run(&case)?;
+        for (model, count) in models.iter().zip(&mut counts) {
+            *count += u32::from(difference(&seen, &model.run(&case)?).is_some());
+        }
+    }
+    Ok(asked.iter().copied().zip(counts).collect())
+}
+
+fn switched(deviations: Deviations, one: Deviation) -> Deviations {
+    if deviations.on(one) { deviations.without(one) } else { deviations.with(one) }
 }
 
 /// Holds `model` against `subject` in `count` random cases.
@@ -62,7 +101,7 @@ pub fn search(
         if broken.borrow().is_some() {
             return Ok(());
         }
-        match compared(&plan, subject, model, against) {
+        match compared(&plan, subject, model) {
             Ok(None) => {
                 done();
                 Ok(())
@@ -81,8 +120,9 @@ pub fn search(
         Ok(()) => Ok(None),
         Err(TestError::Abort(why)) => Err(Broken(format!("no random case can be made: {why}"))),
         Err(TestError::Fail(_, plan)) => {
+            let plan = plan.smallest(|plan| Ok(compared(plan, subject, model)?.is_some()))?;
             let text = plan.text(ID);
-            let found = compared(&plan, subject, model, against)?;
+            let found = compared(&plan, subject, model)?;
             found
                 .map(|difference| Ok(Found { case: read(&text)?, text, difference }))
                 .ok_or_else(|| Broken("what differed once does not differ again".to_owned()))?
@@ -99,12 +139,7 @@ fn read(text: &str) -> Result<Case, Broken> {
     cases.into_iter().next().ok_or_else(|| Broken("a random case is none".to_owned()))
 }
 
-fn compared(
-    plan: &plan::Plan,
-    subject: &dyn Subject,
-    model: &dyn Subject,
-    against: Against,
-) -> Result<Option<Difference>, Broken> {
+fn compared(plan: &plan::Plan, subject: &dyn Subject, model: &dyn Subject) -> Result<Option<Difference>, Broken> {
     let case = read(&plan.text(ID))?;
-    Ok(difference(&subject.run(&case)?, &model.run(&case)?, against))
+    Ok(difference(&subject.run(&case)?, &model.run(&case)?))
 }

@@ -24,6 +24,8 @@ pub(super) struct Door {
     pub(super) ignored: &'static str,
     pub(super) commands: Commands,
     pub(super) cmd_timeout: Option<u32>,
+    /// Whether its directives go by their other names, in capitals.
+    pub(super) aliases: bool,
 }
 
 /// Where its sequences come from.
@@ -52,7 +54,16 @@ pub(super) struct Step {
 #[derive(Clone, Debug)]
 pub(super) enum What {
     /// Neighbouring hits of a door's sequence, so many milliseconds apart.
-    Run { who: &'static str, door: usize, line: usize, from: usize, count: usize, gap: u32, flags: &'static str },
+    Run {
+        who: &'static str,
+        door: usize,
+        line: usize,
+        from: usize,
+        count: usize,
+        gap: u32,
+        flags: &'static str,
+        tail: &'static str,
+    },
     /// A hit out of the blue.
     Hit { who: &'static str, port: Port, flags: &'static str, tail: &'static str },
     /// The last hit but so many, once more.
@@ -103,17 +114,17 @@ impl Plan {
                 _ = writeln!(text, "{}.{:03} {line}", now / 1000, now % 1000);
             };
             match &step.what {
-                What::Run { who, door, line, from, count, gap, flags } => {
+                What::Run { who, door, line, from, count, gap, flags, tail } => {
                     let Some(door) = self.doors.get(*door % self.doors.len().max(1)) else { continue };
                     for (place, port) in door.ports(*line).into_iter().skip(*from).take(*count).enumerate() {
                         now += if place == 0 { 0 } else { *gap };
-                        let line = hit(who, port, flags, "", door.target, hits.len());
+                        let line = hit(who, port, flags, self.fitting(tail, who, port), door.target, hits.len());
                         say(now, &line);
                         hits.push(line);
                     }
                 }
                 What::Hit { who, port, flags, tail } => {
-                    let line = hit(who, *port, flags, tail, None, hits.len());
+                    let line = hit(who, *port, flags, self.fitting(tail, who, *port), None, hits.len());
                     say(now, &line);
                     hits.push(line);
                 }
@@ -133,16 +144,34 @@ impl Plan {
     }
 }
 
+impl Plan {
+    /// The tail if such a packet on this link can have it.
+    fn fitting(&self, tail: &'static str, who: &str, port: Port) -> &'static str {
+        let is_v6 = who.ends_with('6');
+        let fits = match tail.split_whitespace().next() {
+            Some("total" | "options" | "ihl") => !is_v6,
+            Some("payload" | "ext") => is_v6,
+            Some("doff" | "badsum") => !port.1,
+            Some("length") => port.1,
+            Some("vlan") => self.link == "ethernet",
+            _ => !(is_v6 && tail.ends_with("ihl 15")),
+        };
+        if fits { tail } else { "" }
+    }
+}
+
 /// A packet's line; its source port and sequence number are its own, and stay its own when other lines go.
 fn hit(who: &str, port: Port, flags: &str, tail: &str, target: Option<&str>, number: usize) -> String {
     let Port(number_of_port, is_udp) = port;
     let to = match target {
-        Some(target) if tail.is_empty() && target.ends_with('6') == who.ends_with('6') => format!(" to {target}"),
+        Some(target) if !tail.starts_with(" to ") && target.ends_with('6') == who.ends_with('6') => {
+            format!(" to {target}")
+        }
         _ => String::new(),
     };
     let from = 30_000 + number;
     if is_udp {
-        format!("{who} > udp {number_of_port} from {from}{to}{}", tail.replace(" badsum", ""))
+        format!("{who} > udp {number_of_port} from {from}{to}{tail}")
     } else {
         format!("{who} > tcp {number_of_port} {flags} from {from} seq {from}{to}{tail}")
     }
@@ -190,9 +219,22 @@ impl Door {
         ];
         for (key, value) in lines {
             if let Some(value) = value {
+                let key = if self.aliases { other_name(key) } else { key };
                 _ = writeln!(text, "  {key} = {value}");
             }
         }
+    }
+}
+
+/// The same directive, written otherwise.
+fn other_name(key: &str) -> &str {
+    match key {
+        "seq_timeout" => "Timeout",
+        "start_command" => "COMMAND",
+        "start_command_6" => "Command_6",
+        "tcpflags" => "TCPFlags",
+        "target" => "TARGET",
+        other => other,
     }
 }
 

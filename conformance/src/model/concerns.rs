@@ -15,7 +15,8 @@ impl Daemon {
         let is_ignored = ignored
             .iter()
             .any(|port| *port == hit.port || port.0 == hit.port.0 && self.is.on(D::IgnoredInBothProtocols));
-        self.goes_to(*target, hit.destination)
+        let comes_from = self.is.on(D::TargetIsSourceToo) && *target == Some(hit.source);
+        (self.goes_to(*target, hit.destination) || comes_from)
             && self.passes(*flags, sequence, hit)
             && (!is_ignored || self.is.on(D::IgnoredPortsSpoil)) // SEQ-11
     }

@@ -42,6 +42,7 @@ deviations! {
     DestinationUnchecked "LISTEN-3" "packets to anybody count";
     TargetIgnored "LISTEN-3" "`Target` is ignored";
     TargetIsOneMore "LISTEN-3" "a door with `Target` also counts packets to the interface's addresses";
+    TargetIsSourceToo "LISTEN-3" "what comes from `Target` concerns its door";
     NoSll2 "LISTEN-4" "SLL2 is unknown";
     NoVlan "LISTEN-4" "VLAN tags hide the packet";
     OneVlanTag "LISTEN-4" "a second VLAN tag hides the packet";
@@ -99,6 +100,7 @@ deviations! {
     UdpRepeatNeverAdvances "SEQ-5" "a repeated datagram that is the next hit is ignored";
     AnySourcePortRepeats "SEQ-5" "a repeat may come from another source port";
     AnySequenceNumberRepeats "SEQ-5" "a repeat may have another TCP sequence number";
+    ProtocolsShareRepeats "SEQ-5" "a datagram and a segment of the same ports and number are one packet";
     RepeatHasSameFlags "SEQ-5" "a packet with other flags is no repeat";
     RepeatHasSameDestination "SEQ-5" "a packet to another local address is no repeat";
     OneDoorASource "SEQ-6" "while a source has a knock, its first hits at other doors are not seen";
@@ -123,6 +125,7 @@ deviations! {
     AnyNumberIgnored "SEQ-11" "more than 64 ports to ignore are accepted";
     TimeoutRestartsAtEachStage "TIME-1" "each hit gives the whole `Seq_Timeout` again";
     NoTimeout "TIME-1" "a knock never times out";
+    LongTimeoutWraps "TIME-1" "`Seq_Timeout` is kept as milliseconds in 32 bits";
     OtherDefaults "TIME-1" "the default timeouts are 20 s and 5 s";
     LimitIsInTime "TIME-2" "a hit exactly at the limit is in time";
     WholeSeconds "TIME-2" "a knock begins at the whole second before";
@@ -173,9 +176,11 @@ deviations! {
     FilesToldByPath "ONCE-11" "one file under two paths is taken for two";
     IpReplacedOnce "CMD-1" "only the first `%IP%` is replaced";
     IpNotReplaced "CMD-1" "`%IP%` is not replaced";
+    MappedAddressIsIpv4 "CMD-1" "an IPv4 address in IPv6's form is written as IPv4";
     NoAliases "CMD-1" "`Command`, `Command_6` and `Timeout` are unknown";
     NoDelayBeforeStop "CMD-2" "the stop command does not wait";
     DelayFromTheStart "CMD-2" "the wait for the stop command begins with the start command";
+    StopWaitsAnHour "CMD-2" "no stop command waits for more than an hour";
     NoStopCommand "CMD-2" "the stop command does not run";
     StopWithoutStart "CMD-2" "a stop command runs without a start command";
     NoOpeningWithoutCommand "CMD-2" "a knock without a command does not log `OPEN SESAME`";
@@ -188,6 +193,7 @@ deviations! {
     ConfigLinesCut "CMD-5" "configuration lines are cut at 4095 bytes";
     EveryKnockWaits "CMD-8" "any number of start commands may wait";
     FewKnocksWait "CMD-8" "past 5,000 waiting start commands knocks do not open";
+    StartsBeforeStops "CMD-8" "start commands that wait run before stop commands that are due";
     FailureNotLogged "CMD-6" "a non-zero exit status is not logged";
     NoStopAfterFailure "CMD-6" "after a start command that failed there is no stop";
     ReloadForgetsStops "CMD-7" "a reload forgets pending stop commands";
@@ -281,12 +287,26 @@ impl Deviations {
         .with(Deviation::EmptyStopIsWaitedFor)
         .with(Deviation::UsedUpFileIsAnError)
         .with(Deviation::EndsWithTheLastLine)
-        .with(Deviation::NoIpv6OnRaw);
+        .with(Deviation::NoIpv6OnRaw)
+        .with(Deviation::NoVlan)
+        .with(Deviation::TotalLengthUnchecked)
+        .with(Deviation::PayloadLengthUnchecked)
+        .with(Deviation::DataOffsetUnchecked)
+        .with(Deviation::UdpLengthUnchecked)
+        .with(Deviation::ExtensionsNotWalked)
+        .with(Deviation::AnySourceKnocks);
 
     /// With this one too.
     #[must_use]
     pub const fn with(mut self, deviation: Deviation) -> Self {
         self.0[deviation as usize / 64] |= 1 << (deviation as usize % 64);
+        self
+    }
+
+    /// Without this one.
+    #[must_use]
+    pub const fn without(mut self, deviation: Deviation) -> Self {
+        self.0[deviation as usize / 64] &= !(1 << (deviation as usize % 64));
         self
     }
 

@@ -102,7 +102,11 @@ impl Jobs {
         let mut deeds = Vec::new();
         let most = if self.is.on(D::CommandsOneByOne) { 1 } else { RUNNING };
         while self.running < most {
-            let next = self.stops.pop_front().or_else(|| self.starts.pop_front());
+            let (first, then) = match self.is.on(D::StartsBeforeStops) {
+                false => (&mut self.stops, &mut self.starts),
+                true => (&mut self.starts, &mut self.stops),
+            };
+            let next = first.pop_front().or_else(|| then.pop_front());
             let Some((id, job)) = next.and_then(|id| self.jobs.get_mut(&id).map(|job| (id, job))) else { break };
             let is_start = job.phase == Phase::Waiting;
             let mut text = if is_start { job.start.clone() } else { job.stop.clone().unwrap_or_default() };
@@ -199,7 +203,7 @@ fn behaviour(behaviour: &BTreeMap<String, Command>, text: &str) -> Command {
 
 /// A command for a source (CMD-1).
 pub(super) fn fill(template: &str, source: IpAddr, is: Deviations) -> String {
-    let address = source.to_string();
+    let address = if is.on(D::MappedAddressIsIpv4) { source.to_canonical() } else { source }.to_string();
     if is.on(D::IpReplacedOnce) {
         template.replacen("%IP%", &address, 1)
     } else if is.on(D::IpNotReplaced) {

@@ -15,7 +15,12 @@ use super::{
 pub(super) fn faults(doors: &[Door], disk: &Disk, only_v4: bool, is: Deviations) -> Vec<String> {
     let mut faults = Vec::new();
     let mut owners = BTreeMap::new();
-    if only_v4 && is.on(D::OnlyV4SparesTargets) && doors.iter().all(old::rejects_all) {
+    let rejects_all = |door: &Door| match &door.sequences {
+        Sequences::Fixed(ports) => old::rejects_all(door, ports),
+        Sequences::OneTime(path) => once::next(&disk.read(path).unwrap_or_default(), Place::default(), &[], is, |_| {})
+            .is_some_and(|line| old::rejects_all(door, &line.ports)),
+    };
+    if only_v4 && is.on(D::OnlyV4SparesTargets) && doors.iter().all(rejects_all) {
         faults.push("the packet filter rejects all packets".to_owned());
     }
     for door in doors {

@@ -122,7 +122,7 @@ impl Daemon {
         }
         let same = |earlier: &Hit| {
             earlier.source == hit.source
-                && earlier.port == hit.port
+                && (earlier.port == hit.port || earlier.port.0 == hit.port.0 && is.on(D::ProtocolsShareRepeats))
                 && (earlier.source_port == hit.source_port || is.on(D::AnySourcePortRepeats))
                 && (earlier.sequence == hit.sequence || is.on(D::AnySequenceNumberRepeats))
                 && (earlier.flags == hit.flags || !is.on(D::RepeatHasSameFlags))
@@ -152,7 +152,10 @@ impl Daemon {
             return Nanos(u64::MAX);
         }
         let begun = if self.is.on(D::WholeSeconds) { Nanos(begun.0 / SECOND.0 * SECOND.0) } else { begun };
-        begun.after(seconds(self.posts[door].door.seq_timeout))
+        let timeout = seconds(self.posts[door].door.seq_timeout);
+        let millis = timeout.0 / 1_000_000;
+        let wraps = self.is.on(D::LongTimeoutWraps) && millis > u64::from(u32::MAX);
+        begun.after(if wraps { Nanos(millis % (1 << 32) * 1_000_000) } else { timeout })
     }
 
     /// SEQ-10: the oldest of the lowest stage goes.

@@ -6,7 +6,7 @@
 
 use super::{
     daemon::{Daemon, Knock},
-    words::{Door, Hit, Port, Protocol, Sequences, What},
+    words::{Door, Hit, Port, Protocol, What},
 };
 use crate::time::SECOND;
 
@@ -92,11 +92,9 @@ impl Daemon {
     }
 }
 
-/// With `-4`, whether the filter of this door rejects every packet: TCP to an IPv6 `Target`, with flags.
-pub(super) fn rejects_all(door: &Door) -> bool {
-    let is_tcp = match &door.sequences {
-        Sequences::Fixed(ports) => ports.iter().all(|port| port.1 == Protocol::Tcp),
-        Sequences::OneTime(_) => false,
-    };
+/// With `-4`, whether the filter of this door, whose sequence is now `ports`, rejects every packet: TCP to an IPv6
+/// `Target`, with flags.
+pub(super) fn rejects_all(door: &Door, ports: &[Port]) -> bool {
+    let is_tcp = ports.iter().all(|port| port.1 == Protocol::Tcp);
     is_tcp && door.flags.is_some() && door.target.is_some_and(|target| target.is_ipv6())
 }

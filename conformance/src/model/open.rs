@@ -59,7 +59,8 @@ impl Daemon {
             IpAddr::V4(_) => door.v4.clone(),
             IpAddr::V6(_) => door.v6.clone(),
         }; // CMD-3
-        let wait = seconds(door.cmd_timeout);
+        let most = if self.is.on(D::StopWaitsAnHour) { 3600 } else { u64::MAX };
+        let wait = seconds(door.cmd_timeout.min(most));
         if commands.start.is_none() && self.is.on(D::NoOpeningWithoutCommand) {
             return;
         }

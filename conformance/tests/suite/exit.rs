@@ -40,6 +40,20 @@ fn a_broken_world_is_3_and_beats_a_failure() {
     assert_eq!(fake.judged(&doors(&["one", "two"]), "").verdict(), Status::WorldBroke);
 }
 
+/// A disturbed world excuses nobody: no failure becomes a pass, and none is blamed on the subject.
+#[test]
+fn a_failure_in_a_disturbed_world_is_3() {
+    let disturbed = |fake: Fake| Fake { disturbed: true, ..fake };
+    assert_eq!(disturbed(Fake::idle()).judged(&doors(&["one"]), "").verdict(), Status::WorldBroke);
+    assert_eq!(disturbed(Fake::obedient()).judged(&doors(&["one"]), "").verdict(), Status::AsExpected);
+    assert_eq!(disturbed(Fake::idle()).judged(&doors(&["one"]), KNOWN).verdict(), Status::AsExpected);
+    let otherwise = KNOWN.replace("missing run", "late run");
+    let report = disturbed(Fake::idle()).judged(&doors(&["one"]), &otherwise);
+    assert_eq!((report.verdict(), report.complaints.len()), (Status::WorldBroke, 0));
+    let passes = disturbed(Fake::obedient()).judged(&doors(&["one"]), KNOWN);
+    assert_eq!(passes.verdict(), Status::Failed, "an entry that no longer fails is told all the same");
+}
+
 struct Place(tempfile::TempDir);
 
 impl Place {

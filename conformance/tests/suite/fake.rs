@@ -1,6 +1,6 @@
 //! A subject that does what a test says, and a transcript that is exactly as a case expects.
 
-use std::{collections::BTreeSet, path::Path};
+use std::{collections::BTreeSet, path::Path, time::Instant};
 
 use knock_conformance::{
     ability::Ability,
@@ -22,6 +22,8 @@ pub(crate) struct Fake {
     pub(crate) lacks: Vec<Ability>,
     pub(crate) disclaims: Vec<&'static str>,
     pub(crate) precision: Precision,
+    /// Whether its world is disturbed while cases run.
+    pub(crate) disturbed: bool,
     pub(crate) does: Box<Does>,
 }
 
@@ -37,7 +39,13 @@ impl Fake {
     }
 
     pub(crate) fn that(does: impl Fn(&Case) -> Result<Transcript, Broken> + Sync + 'static) -> Self {
-        Self { lacks: Vec::new(), disclaims: Vec::new(), precision: Precision::EXACT, does: Box::new(does) }
+        Self {
+            lacks: Vec::new(),
+            disclaims: Vec::new(),
+            precision: Precision::EXACT,
+            disturbed: false,
+            does: Box::new(does),
+        }
     }
 
     /// Judges it by these cases as the command line does.
@@ -69,6 +77,10 @@ impl Subject for Fake {
 
     fn run(&self, case: &Case) -> Result<Transcript, Broken> {
         (self.does)(case)
+    }
+
+    fn disturbance(&self, _since: Instant) -> Option<Broken> {
+        self.disturbed.then(|| Broken("the machine is too busy".to_owned()))
     }
 }
 

@@ -174,3 +174,34 @@ impl Shown {
         Self { text, marked: place, whole }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(text: &str, span: Range<usize>) -> (String, String, bool) {
+        let Shown { text, marked, whole } = Shown::of(text.as_bytes(), &span);
+        let marked = text[marked].to_owned();
+        (text, marked, whole)
+    }
+
+    #[test]
+    fn a_line_is_shown_whole_wherever_it_stands() {
+        let above = "# above\n".repeat(1000);
+        let text = format!("{above}Sequence = x # y\r\nCommand = z");
+        let at = above.len() + "Sequence = ".len();
+        assert_eq!(shown(&text, at..at + 1), ("Sequence = x # y".to_owned(), "x".to_owned(), true));
+        let longest = "x".repeat(LONGEST_LINE);
+        assert_eq!(shown(&longest, 7..9), (longest.clone(), "xx".to_owned(), true));
+    }
+
+    #[test]
+    fn of_a_longer_line_some_bytes_around_the_finding_are_shown() {
+        let line = "a".repeat(5000) + "xyz" + &"b".repeat(5000);
+        let around = format!("...{}xyz{}...", "a".repeat(MARGIN), "b".repeat(MARGIN));
+        assert_eq!(shown(&line, 5000..5003), (around, "xyz".to_owned(), false));
+        let (start, end) = (format!("{}...", "a".repeat(1 + MARGIN)), format!("...{}", "b".repeat(MARGIN + 1)));
+        assert_eq!(shown(&line, 0..1), (start, "a".to_owned(), false));
+        assert_eq!(shown(&line, line.len() - 1..line.len()), (end, "b".to_owned(), false));
+    }
+}

@@ -116,6 +116,23 @@ mod tests {
     }
 
     #[test]
+    fn letters_are_counted_as_levenshtein_does() {
+        for (from, to, letters) in [
+            ("", "", 0),
+            ("", "abc", 3),
+            ("abc", "", 3),
+            ("abc", "ABC", 0),
+            ("xabc", "abc", 1),
+            ("abc", "xabc", 1),
+            ("abcx", "abc", 1),
+            ("kitten", "sitting", 3),
+            ("flaw", "lawn", 2),
+        ] {
+            assert_eq!(distance(from.as_bytes(), to.as_bytes()), letters, "{from:?} to {to:?}");
+        }
+    }
+
+    #[test]
     fn every_name_is_understood_in_any_case() {
         for (name, directive) in NAMES {
             assert_eq!(Directive::named(name.to_uppercase().as_bytes()), Some(directive), "{name}");

@@ -128,7 +128,7 @@ fn sequence_traps(sequence: &Sequence, spans: &[Range<usize>], traps: &mut Traps
         traps.push((whole.clone(), Trap::FewPorts(ports.len())));
     }
     if let Some(at) = ports.windows(2).position(|pair| pair[0] == pair[1]) {
-        traps.push((spans[at + 1].clone(), Trap::RepeatedPort(ports[at + 1])));
+        traps.push((spans[at + 1].clone(), Trap::RepeatedPort(ports[at])));
     }
     for (rises, step) in [(true, 1), (false, -1)] {
         let steps = |pair: &[Port]| {

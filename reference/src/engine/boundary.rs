@@ -61,6 +61,20 @@ pub enum Effect {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SpendId(pub(super) u64);
 
+impl SpendId {
+    /// Its number, for whoever tells another process of it.
+    #[must_use]
+    pub const fn number(self) -> u64 {
+        self.0
+    }
+
+    /// The mark of that number; the result of one that was never asked for is no input.
+    #[must_use]
+    pub const fn numbered(number: u64) -> Self {
+        Self(number)
+    }
+}
+
 /// A used line of a one-time file: [`MARK`](crate::one_time::MARK) is to be written at `offset` of the door's file.
 #[derive(Clone, Debug)]
 pub struct Spend {
@@ -68,8 +82,10 @@ pub struct Spend {
     pub id: SpendId,
     /// Whose knock used it, at which door; the door names the file.
     pub who: Who,
-    /// The line's first byte, counted from the file's start.
+    /// Where the line's first byte stands, counted from the file's start.
     pub offset: u64,
+    /// The byte that was read there: a line that has changed since is another one.
+    pub expected: u8,
 }
 
 /// Why the engine must hear [`Input::Timeout`].

@@ -55,6 +55,8 @@ pub(super) struct Trigger {
     pub(super) id: SpendId,
     pub(super) who: Who,
     pub(super) offset: u64,
+    /// The line's first byte.
+    pub(super) expected: u8,
     pub(super) stage: u8,
     pub(super) takes_last_line: bool,
 }
@@ -102,12 +104,13 @@ impl Door {
         let mut events = Vec::new();
         let Some(File { lines, line, spent, .. }) = &mut self.one_time else { return (false, events) };
         let Some(used) = line.take() else { return (false, events) };
+        let expected = lines.first_byte(&used);
         *line = next_line(lines, &who.door, spent, &mut |event| events.push(event));
         let next = line.as_ref().map(|line| line.sequence.clone()).ok_or(Clause::Once7);
         let takes_last_line = next.is_err();
         self.rules.set_sequence(next);
         let stage = u8::try_from(used.sequence.ports().len()).unwrap_or(u8::MAX);
-        self.triggers.push_back(Trigger { id, who, offset: used.offset, stage, takes_last_line });
+        self.triggers.push_back(Trigger { id, who, offset: used.offset, expected, stage, takes_last_line });
         (self.triggers.len() == 1, events)
     }
 

@@ -26,7 +26,8 @@ impl Engine {
     /// Asks for the mark of the first trigger that waits at a door.
     fn spend_next(&mut self, door: u32) {
         if let Some(trigger) = self.doors[door as usize].triggers.front() {
-            let spend = Spend { id: trigger.id, who: trigger.who.clone(), offset: trigger.offset };
+            let Trigger { id, offset, expected, .. } = *trigger;
+            let spend = Spend { id, who: trigger.who.clone(), offset, expected };
             self.out.push_back(Effect::Spend(spend));
         }
     }

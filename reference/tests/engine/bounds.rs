@@ -91,6 +91,24 @@ fn seq_10_a_hit_does_not_reach_the_knock_that_it_drove_out() {
 }
 
 #[test]
+fn seq_10_a_hit_does_not_reach_the_knock_that_took_the_place_of_the_one_it_drove_out() {
+    // BOB's hit begins knocks at [a] and [b]; the first drives out his own at [c], and the second is stored in its place.
+    // A datagram, because a segment would be taken for a repeat of the one that began the knock there.
+    let mut world = world("[a]\nsequence = 9:udp,2\n[b]\nsequence = 9:udp,5\n[c]\nsequence = 1,9:udp,3\n");
+    world.knock(BOB, &["1"]);
+    world.knock(ALICE, &["1"]);
+    world.said();
+    world.knock(BOB, &["9:udp"]);
+    world.expect(&[
+        "10.0.0.8: a: Stage 1",
+        CROWDED,
+        "(debug) 10.0.0.8: c: knock discarded at stage 1 (SEQ-10)",
+        "10.0.0.8: b: Stage 1",
+        "(debug) 10.0.0.7: c: knock discarded at stage 1 (SEQ-10)",
+    ]);
+}
+
+#[test]
 fn seq_10_a_dropped_knocks_hit_still_is_no_new_hit() {
     let mut world = world("[ssh]\nsequence = 1,2\n");
     let first = world.hit(ALICE, "1");

@@ -1,7 +1,7 @@
 //! LISTEN-3, LISTEN-5, LISTEN-8, LISTEN-9: whose packets concern a door.
 
 use knockd::{
-    engine::{Engine, Input, Judged, Local, Locals, Unseen, Watch},
+    engine::{Engine, Input, Judged, Local, Locals, NotAClient, Unseen, Watch},
     wire::Hit,
 };
 
@@ -131,6 +131,19 @@ fn listen_9_a_source_that_is_refused_does_not_spoil_either() {
     world.expect(&["127.0.0.1: ssh: Stage 1", "127.0.0.1: ssh: Stage 2", "127.0.0.1: ssh: OPEN SESAME"]);
 }
 
+#[test]
+fn listen_9_each_reason_has_its_words() {
+    for (reason, words) in [
+        (NotAClient::Unspecified, "the source is the unspecified address"),
+        (NotAClient::Multicast, "the source is a multicast address"),
+        (NotAClient::Broadcast, "the source is a broadcast address"),
+        (NotAClient::Loopback, "the source is a loopback address, and the interface is not loopback"),
+        (NotAClient::OwnAddress, "the source is one of the host's own addresses"),
+    ] {
+        assert_eq!(reason.to_string(), words);
+    }
+}
+
 /// Notes what it is told, with the clauses.
 #[derive(Default)]
 struct Notes(Vec<String>);
@@ -167,4 +180,39 @@ fn a_watcher_hears_why_of_every_frame_and_every_door() {
     assert_eq!(watched(engine, &impostor), ["LISTEN-9: no hit"]);
     assert_eq!(watched(engine, &v6), ["LISTEN-5: no hit"]);
     assert_eq!(watched(engine, &first[..30]), ["LISTEN-6: no hit"]);
+}
+
+/// What a watcher is told of the ports: the one that was right, how many there are, and the one that is right now.
+#[derive(Default)]
+struct Ports(Vec<(Option<u16>, u8, Option<u16>)>);
+
+impl Watch for Ports {
+    const EVERY: bool = true;
+    fn no_hit(&mut self, why: &Unseen) {
+        panic!("{why:?}");
+    }
+    fn judged(&mut self, judged: &Judged) {
+        let number = |port: Option<knockd::port::Port>| port.map(|port| port.number.get());
+        self.0.push((number(judged.expected), judged.ports, number(judged.next)));
+    }
+}
+
+#[test]
+fn a_watcher_hears_which_ports_are_right() {
+    let mut world = World::new("[a]\nsequence = 7,8,9\n");
+    let mut ports = Ports::default();
+    for port in ["7", "8", "5", "7", "8", "9"] {
+        let bytes = frames::packet(&world.hit(ALICE, port));
+        let input = Input::Frame { frame: frames::raw(&bytes), loopback: false };
+        world.engine.handle_watched(world.now, input, &mut ports).for_each(drop);
+    }
+    let told = [
+        (Some(7), 3, Some(8)),
+        (Some(8), 3, Some(9)),
+        (Some(9), 3, None),
+        (Some(7), 3, Some(8)),
+        (Some(8), 3, Some(9)),
+        (Some(9), 3, None),
+    ];
+    assert_eq!(ports.0, told);
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use knockd::{
     clause::Clause,
     config::Config,
+    engine::Effect,
     event::{DoorRef, Event, Who},
     flags::TcpFlags,
     one_time::{SkipReason, Skipped},
@@ -147,4 +148,18 @@ fn log_4_a_discard_names_its_clause_and_its_packet() {
         "(debug) fd00::9: ssh: knock discarded at stage 1 (SEQ-3) by tcp 40000 > [fd00::1]:1 [fin,syn,rst,psh,ack,urg] seq 5",
         "fd00::9: ssh: Stage 1",
     ]);
+}
+
+/// What belongs together in a log is told by its number: each knock has its own, counted from 1.
+#[test]
+fn each_knock_has_a_number_of_its_own() {
+    let mut world = World::new("[one]\nsequence = 1\n[two]\nsequence = 2,3\n");
+    world.knock(ALICE, &["1"]);
+    world.knock(CAROL, &["2", "2", "3"]);
+    world.knock(ALICE, &["2", "3", "1"]);
+    let stages = world
+        .history
+        .iter()
+        .filter_map(|effect| if let Effect::Log(Event::Stage { who, .. }) = effect { Some(who.knock) } else { None });
+    assert_eq!(stages.collect::<Vec<_>>(), [1, 2, 3, 3, 4, 4, 5]);
 }

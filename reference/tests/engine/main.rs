@@ -6,6 +6,7 @@ mod frames;
 
 mod bounds;
 mod commands;
+mod glance;
 mod life;
 mod listen;
 mod log;

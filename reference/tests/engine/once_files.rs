@@ -95,3 +95,13 @@ fn once_11_one_file_at_two_doors_is_an_error_whatever_path_leads_to_it() {
     let words = "door [c]: the one-time file /otp/./one is also door [a]'s: give each door a file of its own";
     assert_eq!(errors, [(Clause::Once11, words.to_owned())]);
 }
+
+#[test]
+fn the_texts_of_the_files_come_back_in_the_doors_order() {
+    let config = "[a]\none_time_sequences = x\n[b]\nsequence = 1\n[c]\none_time_sequences = y\n";
+    let (config, _) = Config::parse(config.as_bytes()).expect("a good configuration");
+    let read = |path: &[u8]| Ok::<_, ()>(OneTimeFile { text: path.to_vec(), identity: format!("{path:?}") });
+    let doors = Doors::load(config, read).expect("every file is there").renamed(|name| format!("{name}!"));
+    assert_eq!(doors.texts().collect::<Vec<_>>(), [Some(&b"x"[..]), None, Some(b"y")]);
+    assert_eq!(doors.config().doors.iter().map(|door| &*door.name).collect::<Vec<_>>(), ["a!", "b!", "c!"]);
+}

@@ -1,5 +1,10 @@
 //! PROC-3 with one-time files: they are read again, and no reload frees a line that is being spent (ONCE-6).
 
+use knockd::{
+    config::Config,
+    engine::{Doors, Input, OneTimeFile},
+};
+
 use crate::world::{ALICE, BOB, World};
 
 const DOOR: &str = "[ssh]\none_time_sequences = otp\n";
@@ -145,4 +150,39 @@ fn once_6_a_line_being_spent_stays_spent_behind_one_that_is_free() {
     world.expect(&[]);
     world.knock(BOB, &["3"]);
     world.expect(&["10.0.0.8: ssh: Stage 1", "mark otp at 6"]);
+}
+
+#[test]
+fn once_6_a_line_being_spent_stays_spent_in_its_file_whatever_path_leads_to_it() {
+    for (path, identity, is_the_same) in [
+        ("otp", "otp", true),
+        ("link", "otp", true),
+        // A file that took the place of another: most of its lines are the same.
+        ("otp", "newer", true),
+        ("other", "another", false),
+    ] {
+        let mut world = world(" 1\n 2\n");
+        world.knock(ALICE, &["1"]);
+        let config = format!("[renamed]\none_time_sequences = {path}\n");
+        let (config, _) = Config::parse(config.as_bytes()).expect("a good configuration");
+        let file = OneTimeFile { text: b" 1\n 2\n".to_vec(), identity: identity.to_owned() };
+        let doors = Doors::load(config, |_| Ok::<_, ()>(file.clone())).expect("the file is there");
+        world.feed(Input::Reload(Box::new(doors)));
+        world.said();
+        world.knock(BOB, &["1"]);
+        assert_eq!(world.said().is_empty(), is_the_same, "{path}, {identity}");
+    }
+}
+
+#[test]
+fn proc_3_a_knock_that_waits_for_its_mark_ends_with_its_doors_file() {
+    for config in ["[ssh]\none_time_sequences = other\n", "[ssh]\nsequence = 7\n"] {
+        let mut world = world(" 1\n 2\n");
+        world.knock(ALICE, &["1"]);
+        world.said();
+        world.reload(config);
+        world.expect(&["(debug) 10.0.0.7: ssh: knock discarded at stage 1 (PROC-3)"]);
+        world.marked(Ok(()));
+        world.expect(&[]);
+    }
 }

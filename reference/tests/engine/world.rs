@@ -11,7 +11,7 @@ use knockd::{
     one_time,
     port::Protocol,
     time::Instant,
-    wire::Hit,
+    wire::{Frame, Hit, Link},
 };
 
 use crate::frames;
@@ -109,8 +109,8 @@ impl World {
 
     /// Sends a hit on a loopback interface, or on another.
     pub(crate) fn packet_on(&mut self, hit: &Hit, loopback: bool) {
-        let bytes = frames::packet(hit);
-        self.feed(Input::Frame { frame: frames::raw(&bytes), loopback });
+        let bytes = ethernet(hit);
+        self.feed(Input::Frame { frame: whole(&bytes), loopback });
     }
 
     /// Time passes, and the engine hears of every moment that it asked for, as from the loop of a daemon.
@@ -119,6 +119,7 @@ impl World {
         while let Some((due, _)) = self.engine.poll_timeout().filter(|(due, _)| *due <= until) {
             self.now = due;
             self.feed(Input::Timeout);
+            assert!(!self.engine.is_due(due), "the engine asks for {due} again and again");
         }
         self.now = until;
     }
@@ -221,6 +222,20 @@ impl World {
             self.transcript.push(line);
         }
     }
+}
+
+/// The frame of a hit as most daemons see it: Ethernet, whose commonest frames have a shorter way through the engine,
+/// filled up to its least length.
+pub(crate) fn ethernet(hit: &Hit) -> Vec<u8> {
+    let kind: [u8; 2] = if hit.source.is_ipv4() { [0x08, 0x00] } else { [0x86, 0xdd] };
+    let mut frame = [&[2; 12][..], &kind, &frames::packet(hit)].concat();
+    frame.resize(frame.len().max(60), 0);
+    frame
+}
+
+/// Such a frame, captured whole.
+pub(crate) fn whole(bytes: &[u8]) -> Frame<'_> {
+    Frame { link: Link::Ethernet, bytes, original_len: bytes.len() }
 }
 
 pub(crate) fn ip(text: &str) -> IpAddr {

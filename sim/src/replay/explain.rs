@@ -46,7 +46,7 @@ pub struct Filter {
 impl Filter {
     /// Whether it takes the door called `name`.
     pub(super) fn takes_door(&self, name: &str) -> bool {
-        self.doors.is_empty() || self.doors.iter().any(|door| is_labelled(name, &printable(door)))
+        self.doors.is_empty() || self.doors.iter().any(|wanted| is_wanted(name, wanted))
     }
 }
 
@@ -92,6 +92,8 @@ pub(crate) struct Explainer<'a, W> {
     used: Used,
     rest: Rest,
     cited: Cited,
+    /// Whether there was anything to tell of any packet.
+    told: bool,
     /// What was counted.
     summary: Summary,
     /// What went wrong in writing, first of all.
@@ -123,6 +125,7 @@ impl<'a, W: Write> Explainer<'a, W> {
             used: Used::new(doors),
             rest: Rest::default(),
             cited: Cited::default(),
+            told: false,
             summary: Summary::default(),
             result: Ok(()),
             bar,
@@ -138,7 +141,9 @@ impl<'a, W: Write> Explainer<'a, W> {
         self.result?;
         self.bar.make_room();
         let out = &mut self.out;
-        writeln!(out)?;
+        if self.told {
+            writeln!(out)?;
+        }
         // What is read last is often all that is read, so the sentences stand here once more.
         let mut cited = Cited::default();
         let mut opened = false;
@@ -161,7 +166,7 @@ impl<'a, W: Write> Explainer<'a, W> {
         Ok(self.summary)
     }
 
-    fn tell(&mut self, record: &Record<'_>) -> io::Result<()> {
+    fn tell(&mut self, record: &Record<'_>, at: Instant) -> io::Result<()> {
         let hit = self.judgements.judged.first().map(|judged| judged.hit).or(match &self.judgements.unseen {
             Some(Unseen::OnlyV4(hit) | Unseen::Source(hit, _)) => Some(*hit),
             Some(Unseen::NoHit(_)) | None => None,
@@ -178,12 +183,18 @@ impl<'a, W: Write> Explainer<'a, W> {
         if !told {
             return Ok(());
         }
+        self.told = true;
         self.bar.make_room();
         write!(self.out, "{}  #{}  ", timeline::time(record.at, record.fine), record.number)?;
         match (hit, addresses) {
             (Some(hit), _) => writeln!(self.out, "{}", words::packet(&hit))?,
             (None, Some((source, destination))) => writeln!(self.out, "{source} > {destination}")?,
             (None, None) => writeln!(self.out, "{} bytes", record.frame.original_len)?,
+        }
+        if at > record.at {
+            let at = timeline::time(at, record.fine);
+            let words = format!("a packet before it has a later stamp, so this one counts as of {at}");
+            self.verdict("out of order", Style::new(), Clause::Time2, &words)?;
         }
         if let Some(unseen) = self.judgements.unseen {
             self.verdict("no hit", Style::new(), unseen.clause(), &words::unseen(&unseen))?;
@@ -236,6 +247,7 @@ impl<'a, W: Write> Explainer<'a, W> {
         if !self.filter.takes_door(door.name()) || !takes(self.filter, &self.reached, source) {
             return Ok(());
         }
+        self.told = true;
         self.bar.make_room();
         let clause = match &decision.effect {
             Effect::Log(Event::Stage { .. }) => return Ok(()),
@@ -259,9 +271,9 @@ impl<'a, W: Write> Explainer<'a, W> {
     }
 }
 
-/// Whether `label` is how a door called `name` is shown: namesakes are numbered.
-fn is_labelled(label: &str, name: &str) -> bool {
-    label.strip_prefix(name).is_some_and(|rest| {
+/// Whether `label` is how a door called `wanted` is shown, by itself or as one of numbered namesakes.
+pub(super) fn is_wanted(label: &str, wanted: &str) -> bool {
+    label.strip_prefix(&printable(wanted)).is_some_and(|rest| {
         rest.is_empty() || rest.strip_prefix(" (").and_then(|rest| rest.strip_suffix(')')).is_some_and(is_number)
     })
 }
@@ -284,7 +296,7 @@ impl<W: Write> Sink for Explainer<'_, W> {
         &mut self.judgements
     }
 
-    fn packet(&mut self, record: &Record<'_>) {
+    fn packet(&mut self, record: &Record<'_>, at: Instant) {
         if let Some(unseen) = &self.judgements.unseen {
             self.vain.unseen(record.number, unseen, self.config);
             self.rest.unseen(record.number, unseen, self.config);
@@ -294,15 +306,16 @@ impl<W: Write> Sink for Explainer<'_, W> {
                 self.misses.unread(record.number, source, unseen);
             }
         }
+        let counted = Record { at, ..*record };
         for judged in &self.judgements.judged {
             let door = &self.config.doors[judged.door as usize];
             self.summary.judged(judged);
-            self.misses.judged(record, judged, door);
+            self.misses.judged(&counted, judged, door);
             self.vain.judged(record.number, judged, door, &self.used);
             self.rest.judged(judged, door);
         }
         self.summary.end_packet();
-        let result = self.tell(record);
+        let result = self.tell(record, at);
         self.keep(result);
     }
 

@@ -110,8 +110,11 @@ impl Miss {
         cited.cite(out, 4, clause)?;
         match (late, why) {
             (Some((packet, late)), _) => {
-                let late = seconds(late.as_nanos().saturating_sub(at.as_nanos()));
-                writeln!(out, "    packet #{packet} hit {next} {late} s after that, too late")?;
+                let when = match late.as_nanos().saturating_sub(at.as_nanos()) {
+                    0 => "at that very moment".to_owned(),
+                    late => format!("{} s after that", seconds(late)),
+                };
+                writeln!(out, "    packet #{packet} hit {next} {when}, too late")?;
             }
             (None, Why::TimedOut) if live.stray.is_none() => writeln!(out, "    no later packet hit {next}")?,
             (None, _) => {}

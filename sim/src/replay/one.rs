@@ -14,7 +14,7 @@ use super::{
     beside::{self, Setting, Sidecar, beside},
     check,
     error::ReplayError,
-    explain::{Explainer, Filter},
+    explain::{self, Explainer, Filter},
     progress::Bar,
     scout::Scout,
     sinks::{Collect, Json, Remarks, Timeline},
@@ -104,8 +104,9 @@ impl<'a> Replay<'a> {
         };
         let setting = match &options.show {
             Show::Explain(filter) => {
+                let setting = setting.labelled();
                 knows_doors(filter, &setting)?;
-                setting.labelled()
+                setting
             }
             Show::Timeline => setting.labelled(),
             Show::Json | Show::Nothing => setting,
@@ -230,7 +231,7 @@ impl<'a> Replay<'a> {
 /// Whether the doors that an explanation is to be about are there: a typing error must not look like a finding.
 fn knows_doors(filter: &Filter, setting: &Setting) -> Result<(), ReplayError> {
     let names = || setting.doors.config().doors.iter().map(|door| door.name.clone());
-    match filter.doors.iter().find(|wanted| !names().any(|name| name == **wanted)) {
+    match filter.doors.iter().find(|wanted| !names().any(|label| explain::is_wanted(&label, wanted))) {
         Some(wanted) => {
             Err(ReplayError::NoDoor { path: setting.path.clone(), wanted: wanted.clone(), doors: names().collect() })
         }
@@ -260,7 +261,7 @@ fn play<S: Sink>(mut world: World<S>, read: impl FnOnce(&mut World<S>) -> Result
     if fault.is_none() {
         world.finish();
     }
-    let packets = world.counts.packets;
+    let packets = world.packets;
     let (sink, texts) = world.into_parts();
     Ended { packets, texts, fault, sink }
 }

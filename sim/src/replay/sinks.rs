@@ -176,7 +176,7 @@ impl<W: Write> Sink for Timeline<'_, W> {
         &mut self.summary
     }
 
-    fn packet(&mut self, _: &Record<'_>) {
+    fn packet(&mut self, _: &Record<'_>, _: Instant) {
         self.summary.end_packet();
     }
 

@@ -67,8 +67,8 @@ impl Summary {
             plural(packets, "packet"),
             plural(self.hits, "hit"),
             plural(self.begun, "knock"),
-            self.discarded,
-            self.timed_out,
+            grouped(self.discarded.into()),
+            grouped(self.timed_out.into()),
             plural(self.opened, "door"),
             grouped(rate),
         )

@@ -21,8 +21,8 @@ pub trait Sink {
     /// Whoever watches the next packet.
     fn watch(&mut self) -> &mut Self::Watch;
 
-    /// A packet is done; what was decided about it follows.
-    fn packet(&mut self, _record: &Record<'_>) {}
+    /// A packet is done, which counts as of `at`, perhaps later than its stamp (TIME-2); what was decided about it follows.
+    fn packet(&mut self, _record: &Record<'_>, _at: Instant) {}
 
     /// One decision, in the documented order.
     fn decision(&mut self, decision: &Decision, fine: bool);
@@ -34,21 +34,14 @@ pub trait Sink {
     fn pause(&mut self, _progress: Progress) {}
 }
 
-/// What a replay counted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Packets in the capture.
-    pub packets: u64,
-}
-
 /// An engine and what it has done to its world.
 #[derive(Debug)]
 pub struct World<S> {
     engine: Engine,
     /// Hears what is decided.
     pub sink: S,
-    /// What was counted.
-    pub counts: Counts,
+    /// How many packets there were.
+    pub packets: u64,
     /// For each door, the text of its one-time file, marks included.
     texts: Vec<Option<Vec<u8>>>,
     fine: bool,
@@ -64,8 +57,7 @@ impl<S: Sink> World<S> {
     pub fn start(setup: Setup, texts: Vec<Option<Vec<u8>>>, loopback: bool, sink: S) -> Self {
         let (engine, effects) = Engine::start(setup);
         let (batch, wanted) = (Vec::new(), VecDeque::new());
-        let counts = Counts::default();
-        let mut world = Self { engine, sink, counts, texts, fine: false, loopback, batch, wanted };
+        let mut world = Self { engine, sink, packets: 0, texts, fine: false, loopback, batch, wanted };
         for effect in effects {
             world.take(effect, None, None);
         }
@@ -112,7 +104,7 @@ impl<S: Sink> World<S> {
             self.carry_out(Some(record.number));
         }
         if <S::Watch as Watch>::EVERY {
-            self.sink.packet(record);
+            self.sink.packet(record, self.engine.now());
         }
         if decided {
             self.settle();
@@ -177,7 +169,7 @@ impl<S: Sink> Visit for World<S> {
     /// Always inline: this is the loop over a capture's packets, and as a call it takes twice as long.
     #[inline(always)]
     fn record(&mut self, record: Record<'_>) {
-        self.counts.packets += 1;
+        self.packets += 1;
         if <S::Watch as Watch>::EVERY || !self.engine.pass_over(record.at, record.frame) {
             // A copy, so that no other record is ever written to memory.
             self.handle(&{ record });

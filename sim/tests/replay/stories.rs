@@ -90,8 +90,34 @@ fn source_and_door_narrow_an_explanation() {
     assert!(one_door.contains("    a: stage 0 -> 1 of 2") && !one_door.contains("b: "), "{one_door}");
     assert!(!one_door.contains(other), "nobody else reached stage 1 at a: {one_door}");
     assert!(explain(&["--door", "a", "--all"]).contains(other));
+    let scene = scene.file("a.conf", "[a]\n  Sequence = 7000,9000\n[a]\n  Sequence = 8000,9000\n");
+    let namesake = scene.replay(&["--explain", "--local", "192.0.2.1", "--door", "a (2)", "a.pcap"]).ok();
+    assert!(namesake.contains("    a (2): stage 0 -> 1 of 2") && !namesake.contains("    a: "), "{namesake}");
     let ran = scene.replay(&["--explain", "--source", "nobody", "a.pcap"]);
     assert!(ran.status == 2 && ran.err.contains("`nobody` is no IPv4 or IPv6 address"), "{ran:?}");
+}
+
+/// TIME-2: a stamp that goes back counts as the latest one, so the explanation's sums must, too.
+#[test]
+fn a_packet_with_an_earlier_stamp_counts_as_of_the_latest() {
+    let packets = [syn(10_000, 22), syn(0, 7000), syn(1, 9000), syn(35_000, 8000)];
+    let end = why(SYN, &packets, &[]);
+    assert!(end.contains("25 s after packet #2\n"), "{end}");
+    assert!(end.contains("packet #4 hit 8000 at that very moment, too late\n"), "{end}");
+    let scene = Scene::with_capture(&pcap(&packets)).file("a.conf", SYN);
+    let out = scene.replay(&["--explain", "--local", "192.0.2.1", "a.pcap"]).ok();
+    let told: Vec<_> = out.lines().filter(|line| line.starts_with("    out of order  TIME-2  ")).collect();
+    assert_eq!(told.len(), 2, "{out}");
+    let latest = out.lines().find(|line| line.contains("  #4  ")).unwrap();
+    assert!(!out.split(latest).nth(1).unwrap().contains("out of order"), "{out}");
+}
+
+#[test]
+fn large_counts_are_grouped_alike() {
+    let packets: Vec<_> = (0..1_200).flat_map(|n| [syn(2 * n, 7000), syn(2 * n + 1, 22)]).collect();
+    let scene = Scene::with_capture(&pcap(&packets)).file("a.conf", SYN);
+    let out = scene.replay(&["--local", "192.0.2.1", "a.pcap"]).ok();
+    assert!(out.contains("2,400 packets, 2,400 hits, 1,200 knocks begun, 1,200 discarded, 0 timed out"), "{out}");
 }
 
 /// The traps of a configuration and of its one-time files come with the explanation.

@@ -10,6 +10,7 @@ mod daemon;
 mod inside;
 mod layout;
 mod limits;
+mod load;
 mod logs;
 mod look;
 mod netlink;
@@ -28,13 +29,15 @@ use std::{
     num::NonZeroUsize,
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    sync::OnceLock,
+    sync::{Arc, OnceLock},
+    time::{Duration, Instant},
 };
 
 pub use self::inside::{SUBCOMMAND, main};
 use self::{
     inside::Told,
     layout::PLAN,
+    load::Load,
     plan::{Plan, Unplannable},
 };
 use crate::{
@@ -63,6 +66,7 @@ pub struct Live {
     script: Option<PathBuf>,
     jobs: NonZeroUsize,
     measured: OnceLock<Result<Precision, Broken>>,
+    load: OnceLock<Arc<Load>>,
 }
 
 impl Live {
@@ -80,7 +84,7 @@ impl Live {
         jobs: NonZeroUsize,
     ) -> Result<Self, Broken> {
         let (daemon, client) = (daemon.map(find).transpose()?, client.map(find).transpose()?);
-        Ok(Self { adapter, daemon, client, script: None, jobs, measured: OnceLock::new() })
+        Ok(Self { adapter, daemon, client, script: None, jobs, measured: OnceLock::new(), load: OnceLock::new() })
     }
 
     /// The same programs behind a script that spoils what they get or give: it is started in the place of the program,
@@ -185,7 +189,19 @@ impl Subject for Live {
     }
 
     fn run(&self, case: &Case) -> Result<Transcript, Broken> {
-        self.play(case, self.measured()?)
+        let precision = self.measured()?;
+        self.load.get_or_init(|| Arc::new(Load::watch()));
+        self.play(case, precision)
+    }
+
+    fn disturbance(&self, since: Instant) -> Option<Broken> {
+        let longest = self.load.get()?.longest_since(since);
+        // A command is a copy of the daemon, a shell and a program, and has other things to wait for than the processor.
+        let most = Duration::from_nanos(self.precision().late.0 / 4);
+        (longest > most).then(|| {
+            let why = "run fewer cases at once (`--jobs`), or on a machine with less to do";
+            Broken(format!("the machine is too busy: a shell that does nothing took {} ms: {why}", longest.as_millis()))
+        })
     }
 }
 

@@ -110,7 +110,7 @@ impl<'a> Play<'a> {
             if !self.processes.is_alive() {
                 return Ok(self.plan.ends);
             }
-            if self.plan.packet_socket {
+            if self.plan.packet_socket && self.world.is_up() {
                 if !has_packet_socket()? {
                     continue;
                 }

@@ -39,6 +39,8 @@ pub(super) struct World {
     /// The client's end of the wire.
     pub(super) wire: Wire,
     locals: Vec<(IpAddr, u8)>,
+    /// Whether the server's interface is there and up.
+    is_up: bool,
 }
 
 /// Goes into new namespaces and starts this program again as their first process, which is to call [`furnish`]. The
@@ -88,7 +90,7 @@ pub(super) fn furnish(directory: &Path, plan: &Plan) -> io::Result<World> {
     let locals = if plan.is_client { Vec::new() } else { plan.locals.clone() };
     let wire = connect(&server, &client, &server_namespace, &client_namespace, &locals)?;
     server.set_up("lo", true)?;
-    Ok(World { server, client, server_namespace, client_namespace, wire, locals })
+    Ok(World { server, client, server_namespace, client_namespace, wire, locals, is_up: true })
 }
 
 impl World {
@@ -103,21 +105,29 @@ impl World {
 
     /// Brings the server's interface up or down. It comes up with its addresses, of which the kernel forgets those of
     /// IPv6 when it goes down.
-    pub(super) fn set_up(&self, up: bool) -> io::Result<()> {
+    pub(super) fn set_up(&mut self, up: bool) -> io::Result<()> {
+        self.is_up = up;
         self.server.set_up(SERVER, up)?;
         let back = if up { &self.locals[..] } else { &[] };
         back.iter().try_for_each(|&address| self.server.address(SERVER, address, true))
     }
 
     /// Deletes the server's interface.
-    pub(super) fn delete(&self) -> io::Result<()> {
+    pub(super) fn delete(&mut self) -> io::Result<()> {
+        self.is_up = false;
         self.server.delete(SERVER)
     }
 
     /// Makes the server's interface anew, with its addresses.
     pub(super) fn create(&mut self) -> io::Result<()> {
+        self.is_up = true;
         self.wire = connect(&self.server, &self.client, &self.server_namespace, &self.client_namespace, &self.locals)?;
         Ok(())
+    }
+
+    /// Whether anybody can see packets: a socket cannot be bound to an interface that is down or gone.
+    pub(super) fn is_up(&self) -> bool {
+        self.is_up
     }
 
     /// Lets the server know where a client is, and whose hardware address belongs to it.
