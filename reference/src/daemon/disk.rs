@@ -51,8 +51,8 @@ impl AsFd for Bell {
 /// What the disk is asked for.
 #[derive(Debug)]
 pub(super) enum Task {
-    /// Make this file durable; the number comes back.
-    Sync(Arc<File>, u64),
+    /// Make this file durable, and its name in this folder if that is new; the number comes back.
+    Sync((Arc<File>, Option<OwnedFd>), u64),
     /// Mark a line.
     Mark(Spend),
 }
@@ -64,6 +64,13 @@ pub(super) enum Done {
     Synced(u64, io::Result<()>),
     /// The mark of this number is durable, or was not written.
     Marked(u64, io::Result<()>),
+}
+
+fn sync(file: &File, folder: Option<&OwnedFd>) -> io::Result<()> {
+    if let Some(folder) = folder {
+        rustix::fs::fsync(folder)?;
+    }
+    file.sync_data()
 }
 
 /// The thread.
@@ -85,7 +92,7 @@ impl Disk {
         thread::Builder::new().name("disk".to_owned()).stack_size(64 << 10).spawn(move || {
             while let Ok(task) = to_do.recv() {
                 let result = match task {
-                    Task::Sync(file, number) => Done::Synced(number, file.sync_data()),
+                    Task::Sync((file, folder), number) => Done::Synced(number, sync(&file, folder.as_ref())),
                     Task::Mark(spend) => Done::Marked(spend.spend, marks::mark(&spend)),
                 };
                 if finished.send(result).is_err() {

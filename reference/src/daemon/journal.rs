@@ -12,6 +12,7 @@ use std::{
     fmt,
     fs::File,
     io::{self, Read, Seek, SeekFrom, Write},
+    os::fd::OwnedFd,
     path::PathBuf,
     sync::Arc,
 };
@@ -28,6 +29,9 @@ use record::{Key, MAGIC, NoJournal, OpenDoor, Record, Recovered};
 /// A journal of this length is written anew once most of it is about closed doors.
 const LONG: u64 = 256 << 10;
 
+/// A journal that is shorter than this when it is opened goes on as it is.
+const SHORT: usize = 4 << 10;
+
 /// An open, locked journal.
 #[derive(Debug)]
 pub struct Journal {
@@ -37,6 +41,8 @@ pub struct Journal {
     file: Arc<File>,
     /// Where the next record belongs.
     end: u64,
+    /// Whether the file's name in its folder is durable.
+    is_named: bool,
     /// What the file was long when it held open doors alone.
     fresh: u64,
 }
@@ -112,16 +118,24 @@ impl Journal {
             if found.key.as_ref().is_some_and(|other| *other != key) {
                 return Err(OpenError::OtherKey(path));
             }
-            let mut journal =
-                Self { folder, name, key, file: Arc::new(file), end: found.whole as u64, fresh: MAGIC.len() as u64 };
+            let (file, end, fresh) = (Arc::new(file), found.whole as u64, MAGIC.len() as u64);
+            let mut journal = Self { folder, name, key, file, end, is_named: true, fresh };
             journal.begin(&found, text.len()).map_err(io)?;
             return Ok((journal, found));
         }
     }
 
-    /// Makes the file end with its last whole record, and short.
+    /// Makes the file end with its last whole record, and short. A new one is not waited for: it is durable with its first
+    /// door.
     fn begin(&mut self, found: &Recovered, length: usize) -> io::Result<()> {
-        if found.damage.is_none() && found.key.is_some() && length < 4 << 10 {
+        if length == 0 {
+            let text = self.text([]);
+            self.end = 0;
+            self.is_named = false;
+            self.fresh = text.len() as u64;
+            return self.append(&text);
+        }
+        if found.damage.is_none() && found.key.is_some() && length < SHORT {
             return Ok(());
         }
         let shortened = self.compact(&found.doors);
@@ -132,10 +146,15 @@ impl Journal {
         shortened
     }
 
-    /// The file, to be made durable.
-    #[must_use]
-    pub fn file(&self) -> Arc<File> {
-        self.file.clone()
+    /// The file, to be made durable; and before the first time its folder, in which its name is new.
+    ///
+    /// # Errors
+    ///
+    /// The system's.
+    pub fn to_sync(&mut self) -> io::Result<(Arc<File>, Option<OwnedFd>)> {
+        let folder = if self.is_named { None } else { Some(self.folder.descriptor.try_clone()?) };
+        self.is_named = true;
+        Ok((self.file.clone(), folder))
     }
 
     /// Where it lies.
@@ -167,13 +186,8 @@ impl Journal {
         self.end > LONG && self.end > 2 * self.fresh
     }
 
-    /// Writes the journal anew with these doors alone. A crash at any moment leaves either the old file or the new one,
-    /// and both say the same. Nobody may be making the old file durable meanwhile.
-    ///
-    /// # Errors
-    ///
-    /// The system's; the old file then goes on.
-    pub fn compact<'a>(&mut self, doors: impl IntoIterator<Item = (&'a u64, &'a OpenDoor)>) -> io::Result<()> {
+    /// A journal with these doors alone.
+    fn text<'a>(&self, doors: impl IntoIterator<Item = (&'a u64, &'a OpenDoor)>) -> Vec<u8> {
         let mut text = MAGIC.to_vec();
         record::write(&Record::Key(self.key.clone()), &mut text);
         for (opening, door) in doors {
@@ -182,6 +196,17 @@ impl Journal {
                 record::write(&Record::Opened { opening: *opening, boot, due }, &mut text);
             }
         }
+        text
+    }
+
+    /// Writes the journal anew with these doors alone. A crash at any moment leaves either the old file or the new one,
+    /// and both say the same. Nobody may be making the old file durable meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// The system's; the old file then goes on.
+    pub fn compact<'a>(&mut self, doors: impl IntoIterator<Item = (&'a u64, &'a OpenDoor)>) -> io::Result<()> {
+        let text = self.text(doors);
         let new = format!("{}.new", self.name);
         // What a crash has left there is nobody's.
         unlinkat(&self.folder.descriptor, &new, AtFlags::empty()).ok();
@@ -203,6 +228,7 @@ impl Journal {
         self.file = Arc::new(file);
         self.end = text.len() as u64;
         self.fresh = self.end;
+        self.is_named = true;
         Ok(durable?)
     }
 }

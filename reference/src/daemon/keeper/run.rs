@@ -214,10 +214,15 @@ impl Keeper {
     }
 
     fn sync(&mut self, batch: u64) {
-        match &self.journal {
-            Some(journal) if !self.gaps && self.disk.ask(Task::Sync(journal.file(), batch)) => self.syncing = true,
+        let whole = self.journal.as_mut().filter(|_| !self.gaps);
+        match whole.map(Journal::to_sync).transpose() {
+            Ok(Some(what)) => self.syncing = self.disk.ask(Task::Sync(what, batch)),
+            Ok(None) => {}
+            Err(error) => self.gap(&error),
+        }
+        if !self.syncing {
             // Nothing can be durable; the doors are opened all the same, and closed as long as this process lives.
-            _ => self.start_durable(batch),
+            self.start_durable(batch);
         }
     }
 
