@@ -39,7 +39,8 @@ pub const LOCALS: &str = "KNOCK_LOCALS";
 /// The interfaces that there are, separated by commas; absent, `eth0`. What was captured came to the first of them, and to
 /// the others comes nothing. Beside them there is `any`.
 pub const INTERFACES: &str = "KNOCK_INTERFACES";
-/// The packets before which the daemon stops, separated by commas; absent or empty, none.
+/// The packets before which the daemon stops, separated by commas, once for each time that a packet is named; absent or
+/// empty, none.
 pub const STOPS: &str = "KNOCK_STOPS";
 
 struct World {
@@ -120,8 +121,9 @@ pub fn now() -> i64 {
 pub fn next(stamp: impl Fn(usize) -> Option<i64>) -> Option<usize> {
     let_children_run();
     let index = SEEN.load(Ordering::Relaxed);
-    if WORLD.get().is_some_and(|world| world.stops.contains(&(index + 1))) {
-        stop(index + 1);
+    let stops = WORLD.get().map_or(&[][..], |world| &world.stops);
+    for number in stops.iter().filter(|number| **number == index + 1) {
+        stop(*number);
     }
     let Some(stamp) = stamp(index) else {
         mark("end");
@@ -134,7 +136,8 @@ pub fn next(stamp: impl Fn(usize) -> Option<i64>) -> Option<usize> {
     Some(index)
 }
 
-/// Waits for the keeper. Signals are handled meanwhile, so nothing here may be locked.
+/// Waits for the keeper. Signals are handled meanwhile, so nothing here may be locked; one that was sent before the answer
+/// has been handled when this returns.
 fn stop(number: usize) {
     mark(&format!("stop {number} {}", process::id()));
     let answered = WORLD.get().is_some_and(|world| (&world.answers).read_exact(&mut [0]).is_ok());

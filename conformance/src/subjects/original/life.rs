@@ -101,6 +101,9 @@ impl Life<'_> {
                             let end = reading.end_of_wait();
                             reading.turn(end);
                         }
+                        if is_signal(&entry.what) {
+                            break;
+                        }
                     }
                     answer(&mut answers);
                 }
@@ -167,8 +170,7 @@ impl Life<'_> {
 
     fn spawn(&self, deeds: &[(usize, &Entry)]) -> Result<Child, Broken> {
         let broken = |error: std::io::Error| Broken(format!("{} does not start: {error}", self.name()));
-        let mut stops: Vec<String> = deeds.iter().map(|(before, _)| before.to_string()).collect();
-        stops.dedup();
+        let stops = stops(deeds);
         let locals: Vec<String> =
             self.case.locals.iter().map(|(address, length)| format!("{address}/{length}")).collect();
         let mut command = Command::new(&self.subject.daemon);
@@ -253,6 +255,24 @@ fn is_deed(what: &What) -> bool {
         What::Event(_) | What::Expect(Expect::File { .. }) => true,
         What::Expect(_) => false,
     }
+}
+
+/// The packets before which the daemon stops. What follows a signal has a stop of its own: the daemon handles it while
+/// it goes on from the one before, and would otherwise see what is done next or not, as chance has it.
+fn stops(deeds: &[(usize, &Entry)]) -> Vec<String> {
+    let mut stops = Vec::new();
+    let mut last = None;
+    for (before, entry) in deeds {
+        if last != Some(*before) {
+            stops.push(before.to_string());
+        }
+        last = (!is_signal(&entry.what)).then_some(*before);
+    }
+    stops
+}
+
+fn is_signal(what: &What) -> bool {
+    matches!(what, What::Event(Event::Signal(_)))
 }
 
 /// Whether it makes the daemon wait for a child and end.
