@@ -171,7 +171,10 @@ class Addresses:
 
     def _link(self, change, lost):
         """The interface goes and comes back. What is being knocked would be lost with it, and is waited for."""
-        settle(self.subject, self.ledger)
+        while any(knock.must and not knock.starts for knock in self.ledger.open.values()):
+            self.ledger.check()
+            alive(self.subject)
+            time.sleep(0.002)
         since = self.subject.log.read()
         self.ledger.act("the link goes")
         change()

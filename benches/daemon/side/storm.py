@@ -138,12 +138,12 @@ class Storm:
             sent = self.maker.line(number, must=None if self.stale else True)
             self.using = sent.knock
             if self.random.random() < 0.3:
+                # The line is used up when the other one has its last hit.
                 other = self.maker.line(number, must=False)
-                while True:
-                    # The other one is a step behind.
-                    if sent.step(self.ground):
-                        break
-                    other.step(self.ground)
+                last = other.frames.pop()
+                other.all(self.ground)
+                sent.all(self.ground)
+                other.frames.append(last)
                 other.all(self.ground)
             else:
                 sent.all(self.ground)
