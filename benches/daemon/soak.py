@@ -36,7 +36,7 @@ FULL, LEAST = 600, 60  # seconds of the third act with which the first two are w
 EXAMPLES = """\
 examples:
   soak.py                       200 SIGHUPs, 1,000 changes, ten minutes of the third act
-  soak.py --seconds 35          the first two acts short, and 35 seconds of the third: about a minute in all
+  soak.py --seconds 40          the first two acts short, and forty seconds of the third: a minute in all
   soak.py --seed 7 --daemon target/debug/knockd
 
 exit status:

@@ -64,6 +64,8 @@ class Storm:
 
     def _go_on(self, until, acts, name, say):
         names, weights = zip(*acts)
+        # Each of them once, so that a short run has all; then by their weights.
+        first = self.random.sample(names, len(names))
         act_at = now() + 0.5
         knock_at = check_at = now()
         while (at := now()) < until:
@@ -77,7 +79,7 @@ class Storm:
             while self.queue and self.queue[0][0] <= at:
                 self._send(heapq.heappop(self.queue)[2])
             if at >= act_at:
-                self._act(self.random.choices(names, weights)[0])
+                self._act(first.pop() if first else self.random.choices(names, weights)[0])
                 act_at = now() + self.random.uniform(BETWEEN, 2 * BETWEEN)
             due = min([knock_at, check_at, act_at, until] + [entry[0] for entry in self.queue[:1]])
             time.sleep(max(0, due - now()))
