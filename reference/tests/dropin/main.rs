@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "real processes on real interfaces")]
 
 mod examples;
+mod refusals;
 mod world;
 
 use std::fs;
