@@ -1,8 +1,8 @@
 //! Real programs behind the [`Scripts`], judged by the cases that only live can carry.
 //!
-//! A case shows something only if it passes the program unbroken and fails it broken; and a mutant is caught only if the
-//! case that it names fails it for the reason that it names, lest a script that breaks everything be taken for one that
-//! breaks one thing. A failure on a machine that is too busy is no word about anybody.
+//! A case shows something only if it passes the program unbroken and fails it broken; and a mutant is caught only if
+//! the case that it names fails it for the reason that it names, lest a script that breaks everything be taken for one
+//! that breaks one thing. A failure on a machine that is too busy is no word about anybody.
 
 #[cfg(target_os = "linux")]
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
@@ -60,8 +60,8 @@ pub fn is_live_only(case: &Case) -> bool {
 }
 
 /// Judges the unbroken program and the broken ones, which stand in the order of the scripts, `jobs` worlds at a time.
-/// Every mutant is asked by the case that it names. A case that only live can carry and that nobody names asks the mutants
-/// of its clauses, in order, until it catches one; or all of them, for the whole matrix.
+/// Every mutant is asked by the case that it names. A case that only live can carry and that nobody names asks the
+/// mutants of its clauses, in order, until it catches one; or all of them, for the whole matrix.
 ///
 /// # Errors
 ///

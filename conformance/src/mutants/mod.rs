@@ -1,9 +1,10 @@
-//! Proof that the cases can fail: deliberately broken daemons and clients, each of which a case of its clause must catch.
+//! Proof that the cases can fail: deliberately broken daemons and clients, each of which a case of its clause must
+//! catch.
 //!
 //! Most are the naive model with one deviation ([`model`]). What a model cannot show, such as the descriptors that a
 //! command gets or what a client sends, is shown by real programs behind a script that spoils what they are given or
-//! give ([`scripts`]), judged live ([`live`]). A case that catches none of them proves nothing, unless a list says with a
-//! reason why it is there all the same.
+//! give ([`scripts`]), judged live ([`live`]). A case that catches none of them proves nothing, unless a list says with
+//! a reason why it is there all the same.
 
 pub mod live;
 pub mod model;
