@@ -167,6 +167,11 @@ impl Captures {
         changes
     }
 
+    /// The interfaces that are waited for.
+    pub(super) fn down(&self) -> impl Iterator<Item = &str> {
+        self.wanted.iter().filter(|wanted| wanted.open.is_none() && !wanted.failed).map(|wanted| wanted.name.as_str())
+    }
+
     /// Takes another filter for what is open, in one step: no frame is lost by it.
     pub(super) fn filter(&self, interest: &Interest) -> std::io::Result<()> {
         self.wanted.iter().flat_map(|wanted| &wanted.open).try_for_each(|open| open.filter(interest))

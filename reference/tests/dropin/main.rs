@@ -125,6 +125,23 @@ fn the_options_of_etc_default_run_it_in_the_background() {
 }
 
 #[test]
+fn it_says_that_it_hears_nothing_yet_and_that_it_does_nothing() {
+    let world = World::new();
+    world.config(&log(&world));
+    let daemon = world.start(&format!("exec {} --wait -i late0 --dry-run", world.program()));
+    world.wait_for_log("dry run: no command is run, no line is used up", 1);
+    world.wait_for_log("there is no interface late0: waiting for it", 1);
+    succeeds(&world.on_the_server("ip link add late0 type veth peer name late1").output().expect("a shell"));
+    world.wait_for_log("starting up, listening on late0", 1);
+    world.wait_for_log("late0 is down: waiting for it", 1);
+    succeeds(&world.on_the_server("ip link set late0 up").output().expect("a shell"));
+    world.wait_for_log("late0 is back: listening", 1);
+    daemon.signal(Signal::SIGTERM);
+    assert_eq!(daemon.status(), 0);
+    world.gone();
+}
+
+#[test]
 fn openwrt_runs_it_with_a_file_alone() {
     let mut world = World::new();
     let config = world.config(&format!("\tUseSyslog\n\tinterface = eth0\n{}", log(&world)));
