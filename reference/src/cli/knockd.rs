@@ -40,7 +40,7 @@ Exit status:
 
 const MORE: &str = "--help says more about each option, and shows the signals and the exit statuses.";
 
-/// A port-knock daemon: watches for secret sequences of packets, and runs a command for whoever sends one
+/// A port-knock daemon: runs a command for whoever sends a secret sequence of packets
 #[derive(Clone, Debug, Parser)]
 #[command(
     name = "knockd",

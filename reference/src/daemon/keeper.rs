@@ -169,7 +169,10 @@ impl Keeper {
                 if let Some(why) = without {
                     keeper.say(&why);
                 }
-                if !keeper.setup.dry_run {
+                if keeper.setup.dry_run {
+                    // Its lines are those of a daemon that does what they say, perhaps of one that runs beside it.
+                    keeper.say("dry run: commands are logged and not run, and no one-time sequence is used up");
+                } else {
                     keeper.take_over();
                 }
                 Ok(keeper)

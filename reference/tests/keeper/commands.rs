@@ -175,6 +175,7 @@ fn a_dry_run_runs_nothing_and_keeps_no_journal() {
     assert_eq!(keeper.exit(), (1, Exit::Status(0)));
     keeper.bye();
     assert!(world.noted().is_empty() && !crate::world::exists(&world.path("state")));
+    assert_eq!(world.log()[0], "dry run: commands are logged and not run, and no one-time sequence is used up");
 }
 
 #[test]
