@@ -65,7 +65,7 @@ fn warnings(name: &str, loaded: Loaded, style: Style) -> Vec<String> {
     let (_, at_start) = Engine::start(setup);
     warnings.extend(at_start.iter().filter_map(|effect| match effect {
         Effect::Log(event) => Some(format!("warning: {event}\n")),
-        _ => None,
+        Effect::Run(_) | Effect::Spend(_) | Effect::Exit(_) => None,
     }));
     warnings
 }
