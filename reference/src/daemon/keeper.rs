@@ -102,6 +102,8 @@ struct Running {
     kind: super::message::Kind,
     /// The door, for the log.
     door: String,
+    /// A stop command whose first run was ended by a signal.
+    once_more: bool,
 }
 
 /// How a doorkeeper lives.
@@ -169,10 +171,7 @@ impl Keeper {
                 if let Some(why) = without {
                     keeper.say(&why);
                 }
-                if keeper.setup.dry_run {
-                    // Its lines are those of a daemon that does what they say, perhaps of one that runs beside it.
-                    keeper.say("dry run: commands are logged and not run, and no one-time sequence is used up");
-                } else {
+                if !keeper.setup.dry_run {
                     keeper.take_over();
                 }
                 Ok(keeper)
