@@ -138,6 +138,16 @@ impl World {
         command
     }
 
+    /// Any program, in the server's network alone.
+    pub(crate) fn of_the_server(&self) -> Command {
+        self.of(&self.server)
+    }
+
+    /// Any program, in the client's network.
+    pub(crate) fn of_the_client(&self) -> Command {
+        self.of(&self.client)
+    }
+
     /// Any program, as a host of the world.
     fn of(&self, host: &str) -> Command {
         let mut command = Command::new("ip");
@@ -156,6 +166,15 @@ impl World {
     /// Waits until the daemon that was started last has logged that it listens.
     pub(crate) fn listening(&self) {
         self.wait_for_log("starting up, listening on ", self.starts.get());
+    }
+
+    /// Waits until somebody on the server captures, whoever started it.
+    pub(crate) fn captures(&self) {
+        wait_for("a capture", || {
+            let table =
+                self.of(&self.server).args(["cat", "/proc/net/packet"]).output().expect("it can be read").stdout;
+            String::from_utf8_lossy(&table).lines().skip(1).any(|line| line.split_whitespace().nth(3) != Some("0000"))
+        });
     }
 
     /// Knocks at the door of [`World::config`] with this project's client.
@@ -234,14 +253,7 @@ impl World {
 
     /// Waits until the log has `text` so often.
     pub(crate) fn wait_for_log(&self, text: &str, count: usize) {
-        let end = Instant::now() + PATIENCE;
-        let watch = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC).expect("inotify");
-        let changes = AddWatchFlags::IN_MODIFY | AddWatchFlags::IN_CREATE | AddWatchFlags::IN_MOVED_TO;
-        watch.add_watch(self.directory.path(), changes).expect("the folder is ours");
-        while self.log().matches(text).count() < count {
-            ready(text, &watch, end);
-            watch.read_events().expect("something has changed");
-        }
+        wait_for_text(&self.path("log"), text, count);
     }
 
     /// Runs a shell script on the server to its end; what it said.
@@ -278,15 +290,7 @@ impl World {
 
     /// Waits until no connection to a port is made any more.
     pub(crate) fn wait_until_it_does_not_connect(&self, port: u16) {
-        let end = Instant::now() + PATIENCE;
-        // The kernel tells nobody that an element's time in a set is over, so all that can be done is to try now and then.
-        let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_CLOEXEC).expect("a timer");
-        let pace = Expiration::Interval(TimeSpec::from_duration(Duration::from_millis(200)));
-        timer.set(pace, TimerSetTimeFlags::empty()).expect("it is ours");
-        while self.connects(port) {
-            ready("a shut door", &timer, end);
-            timer.wait().expect("it has rung");
-        }
+        wait_for("a shut door", || !self.connects(port));
     }
 }
 
@@ -346,9 +350,36 @@ fn inside<T: Send>(host: &str, act: impl FnOnce() -> io::Result<T> + Send) -> io
     thread::scope(|scope| scope.spawn(enter).join().expect("it does not panic"))
 }
 
+/// Waits until a file has `text` so often.
+pub(crate) fn wait_for_text(file: &Path, text: &str, count: usize) {
+    let end = Instant::now() + PATIENCE;
+    let watch = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC).expect("inotify");
+    let changes = AddWatchFlags::IN_MODIFY | AddWatchFlags::IN_CREATE | AddWatchFlags::IN_MOVED_TO;
+    watch.add_watch(file.parent().expect("it lies in a folder"), changes).expect("the folder is there");
+    while fs::read_to_string(file).unwrap_or_default().matches(text).count() < count {
+        ready(text, &watch, end);
+        watch.read_events().expect("something has changed");
+    }
+}
+
+/// Waits for what can only be asked for, five times a second: the kernel tells nobody that an element's time in a set is
+/// over, nor who captures.
+pub(crate) fn wait_for(what: &str, condition: impl Fn() -> bool) {
+    let end = Instant::now() + PATIENCE;
+    let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_CLOEXEC).expect("a timer");
+    let pace = Expiration::Interval(TimeSpec::from_duration(Duration::from_millis(200)));
+    timer.set(pace, TimerSetTimeFlags::empty()).expect("it is ours");
+    while !condition() {
+        ready(what, &timer, end);
+        timer.wait().expect("it has rung");
+    }
+}
+
 /// Waits until there is something to read, or fails at `end`.
 fn ready(what: &str, descriptor: &impl AsFd, end: Instant) {
-    let left = PollTimeout::try_from(end.saturating_duration_since(Instant::now())).expect("it is short");
+    let left = end.saturating_duration_since(Instant::now());
+    assert!(!left.is_zero(), "waited in vain for {what}");
+    let left = PollTimeout::try_from(left).expect("it is short");
     let ready = poll(&mut [PollFd::new(descriptor.as_fd(), PollFlags::POLLIN)], left);
     assert_eq!(ready, Ok(1), "waited in vain for {what}");
 }
