@@ -47,7 +47,7 @@ use super::{
     pid_file::PidFile,
     respawn::{self, Respawns},
 };
-use openings::Openings;
+use openings::{Openings, nanos};
 
 /// How long the end may take: service managers kill after 90 s.
 const END: Duration = Duration::from_secs(60);
