@@ -31,6 +31,7 @@ from side.storm import Storm  # noqa: E402
 from side.subject import Subject  # noqa: E402
 
 LATE = 1.0  # seconds; a machine on which a shell that does nothing takes longer is too busy to blame the daemon
+LATELY = 60  # seconds; whatever goes wrong is noticed within them
 LINES = 4_000
 FULL, LEAST = 600, 60  # seconds of the third act with which the first two are whole, and a tenth of that
 EXAMPLES = """\
@@ -67,7 +68,7 @@ def main():
             try:
                 play(lab, program, load, options)
             except Fault as fault:
-                late = load.longest(began)
+                late = load.longest(now() - LATELY)
                 kept = keep(lab.dir, options)
                 print(f"{fault}\nseed {options.seed}; the record, the log and the files are in {kept}")
                 if late > LATE:
