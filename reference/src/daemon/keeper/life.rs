@@ -16,8 +16,10 @@ impl Keeper {
             let path = journal.path();
             self.say(&format!("{}: {damage}: what follows byte {} is lost", path.display(), found.whole));
         }
-        if !found.doors.is_empty() {
-            self.say(&format!("{} doors were left open by an earlier knockd, and will be closed", found.doors.len()));
+        match found.doors.len() {
+            0 => {}
+            1 => self.say("1 door was left open by an earlier knockd, and will be closed"),
+            count => self.say(&format!("{count} doors were left open by an earlier knockd, and will be closed")),
         }
         self.journal = Some(journal);
         // Whoever comes next goes on with these times: they must not begin anew as often as a daemon dies.
