@@ -4,7 +4,6 @@ Each command appends one line to the record: what it is, its door, the source an
 from an address of its own, so that door and source name it.
 """
 
-import contextlib
 import ipaddress
 import os
 import time
@@ -223,9 +222,3 @@ class OneTime:
             if line not in marked:
                 raise Fault(f"a line opened and is not marked: {knocks[0]}")
         return marked
-
-
-def quietly(function, *arguments):
-    with contextlib.suppress(OSError):
-        return function(*arguments)
-    return None
