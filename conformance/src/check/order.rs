@@ -85,9 +85,9 @@ fn words(what: &What) -> String {
 /// Whether no configuration of the case has two doors.
 fn has_one_door(case: &Case) -> bool {
     let CaseKind::Daemon { config, .. } = &case.kind else { return true };
-    let later = case.timeline.events().filter_map(|(_, event)| match event {
-        Event::Put { file, text } if file == CONFIG => case.texts.get(text),
-        _ => None,
+    let later = case.timeline.events().filter_map(|(_, event)| {
+        let Event::Put { file, text } = event else { return None };
+        case.texts.get(text).filter(|_| file == CONFIG)
     });
     std::iter::once(config).chain(later).all(|config| doors(config) < 2)
 }

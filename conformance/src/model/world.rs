@@ -251,11 +251,12 @@ impl World<'_> {
             {
                 self.log(at, line);
             }
-            match event.what {
-                What::Start(command) | What::Stop(command) => self.transcript.see(at, Sight::Run(command)),
-                What::Exit(status) => self.transcript.see(at, Sight::Exit(status)),
-                What::Spend { file, .. } => self.transcript.see(at, Sight::Mark(name(&file))),
-                _ => {}
+            if let What::Start(command) | What::Stop(command) = event.what {
+                self.transcript.see(at, Sight::Run(command));
+            } else if let What::Spend { file, .. } = event.what {
+                self.transcript.see(at, Sight::Mark(name(&file)));
+            } else if let What::Exit(status) = event.what {
+                self.transcript.see(at, Sight::Exit(status));
             }
             if let Some(line) = line {
                 self.log(at, line);

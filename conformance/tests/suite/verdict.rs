@@ -89,7 +89,8 @@ const KNOCK: &str = "0 alice > tcp 7000 syn\nlog alice: ssh: Stage 1\nmark codes
                      log ssh: running command: open alice\nrun open alice";
 
 fn one_time(timeline: &str) -> Case {
-    let keys = "config = \"[ssh]\\none_time_sequences = /case/codes\\ncommand = open %IP%\"\nfiles = { codes = \" 7000\\n\" }";
+    let keys =
+        "config = \"[ssh]\\none_time_sequences = /case/codes\\ncommand = open %IP%\"\nfiles = { codes = \" 7000\\n\" }";
     case(keys, &format!("{timeline}\nfile codes unchanged"))
 }
 
