@@ -297,6 +297,9 @@ fn known_names(case: &Case) -> Result<(), String> {
         match &entry.what {
             What::Event(Event::Put { text, .. }) => is_text(text).map_err(line)?,
             What::Expect(Expect::File { is: FileState::Is(text), .. }) => is_text(text).map_err(line)?,
+            What::Expect(Expect::Mark(name)) if !case.files.contains_key(&name.to_string()) => {
+                return Err(line(format!("there is no file `{name}` in `files`")));
+            }
             What::Expect(Expect::File { name, is: FileState::Unchanged }) => {
                 if name != CONFIG && !case.files.contains_key(name) {
                     return Err(line(format!("there is no file `{name}` in `files`")));

@@ -103,7 +103,7 @@ pub struct Problem {
 pub struct Sighting {
     /// When, in nanoseconds since the case's start.
     pub at_ns: u64,
-    /// What kind of thing: `run`, `log`, `syslog`, `says`, `file`, `exit`, `second-exit`, `sent`.
+    /// What kind of thing: `run`, `log`, `syslog`, `says`, `mark`, `file`, `exit`, `second-exit`, `sent`.
     pub kind: String,
     /// What it was.
     pub what: String,
@@ -188,6 +188,7 @@ impl Sighting {
             Sight::Log(text) => ("log", text.clone()),
             Sight::Syslog(text) => ("syslog", text.clone()),
             Sight::Says(text) => ("says", text.clone()),
+            Sight::Mark(name) => ("mark", name.clone()),
             Sight::File { name, bytes: None } => ("file", format!("{name}: not there")),
             Sight::File { name, bytes: Some(bytes) } => ("file", format!("{name}: {}", digest(bytes))),
             Sight::Exit(status) => ("exit", status.to_string()),

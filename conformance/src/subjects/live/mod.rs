@@ -177,6 +177,7 @@ impl Subject for Live {
             Ability::Stamps,
             Ability::Bound,
             Ability::Clock,
+            Ability::Marks,
         ];
         cannot.extend(self.daemon.is_none().then_some(Ability::Daemon));
         cannot.extend(self.client.is_none().then_some(Ability::Client));

@@ -88,6 +88,8 @@ impl Subject for Original {
         lacks.retain(|ability| match ability {
             Ability::Client | Ability::Interfaces | Ability::Addresses | Ability::Clock | Ability::Bound => true,
             Ability::Shell | Ability::Syslog | Ability::System => true,
+            // A child is kept back until the daemon is done with the packet, its mark included.
+            Ability::Marks => true,
             // Whoever detaches is nobody's child, and its end cannot be seen.
             Ability::Process => detaches || has_second,
             Ability::Log
