@@ -6,6 +6,8 @@ pub mod live;
 pub mod original;
 #[cfg(feature = "replay")]
 pub mod replay;
+#[cfg(target_os = "linux")]
+pub mod scratch;
 
 use std::{num::NonZeroUsize, path::PathBuf, thread};
 
@@ -145,10 +147,12 @@ pub fn installed(settings: &Settings) -> Result<(live::Live, NonZeroUsize), Brok
 /// What is judged, and its built-in ledger: the installed programs are known, any other is a stranger.
 #[cfg(target_os = "linux")]
 fn known(adapter: &str, settings: &Settings) -> (String, Option<&'static str>) {
-    let Settings { daemon, client, .. } = settings;
+    let Settings { daemon, client, adapter: file, .. } = settings;
+    // A file may call its daemon as it likes: nothing is known about that one.
+    let is_built_in = file.as_ref().is_none_or(|file| Adapter::is_built_in(file));
     match (adapter, daemon.as_ref().or(client.as_ref())) {
-        ("knockd", None) => ("knockd 0.8".to_owned(), Some("knockd-0.8")),
-        ("nftables", None) => ("nftables".to_owned(), Some("nftables")),
+        ("knockd", None) if is_built_in => ("knockd 0.8".to_owned(), Some("knockd-0.8")),
+        ("nftables", None) if is_built_in => ("nftables".to_owned(), Some("nftables")),
         (_, Some(program)) => (program.display().to_string(), None),
         (name, None) => (name.to_owned(), None),
     }
