@@ -21,8 +21,9 @@ pub(super) struct Scratch(TempDir);
 impl Scratch {
     /// Makes one.
     pub(super) fn new() -> io::Result<Self> {
+        let mut there = THERE.lock().unwrap_or_else(PoisonError::into_inner);
         let directory = tempfile::Builder::new().prefix("knock-conformance.").tempdir()?;
-        THERE.lock().unwrap_or_else(PoisonError::into_inner).insert(directory.path().to_owned());
+        there.insert(directory.path().to_owned());
         Ok(Self(directory))
     }
 
@@ -53,7 +54,9 @@ pub fn clean_when_interrupted() -> io::Result<()> {
     signals.thread_block()?;
     thread::Builder::new().name("signals".to_owned()).spawn(move || {
         let Ok(signal) = signals.wait() else { return };
-        for directory in THERE.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+        // Held to the end, so that no case makes another one.
+        let there = THERE.lock().unwrap_or_else(PoisonError::into_inner);
+        for directory in there.iter() {
             // A case may still be writing into it. What cannot be removed now stays, as it would without this.
             let _left = fs::remove_dir_all(directory);
         }
