@@ -3,6 +3,7 @@
 mod disturbed;
 mod exit;
 mod fake;
+mod mutants;
 #[cfg(feature = "replay")]
 mod readme;
 mod reports;
