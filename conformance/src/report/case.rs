@@ -43,7 +43,7 @@ pub struct CaseReport {
     pub took_ms: u64,
     /// What became of it.
     pub outcome: Outcome,
-    /// What is wrong; empty unless it failed.
+    /// What is wrong; empty unless it failed, or was not as expected in a world that broke.
     pub problems: Vec<Problem>,
     /// What was seen, in order.
     pub seen: Vec<Sighting>,
@@ -125,6 +125,7 @@ impl CaseReport {
             }
             run::Outcome::Unclaimed(clauses) => (Outcome::Unclaimed { unclaimed: clauses.clone() }, &[][..]),
             run::Outcome::Broken(broken) => (Outcome::Broken { why: broken.0.clone() }, &[][..]),
+            run::Outcome::Disturbed(problems, broken) => (Outcome::Broken { why: broken.0.clone() }, &problems[..]),
         };
         let seen = judged.transcript.iter().flat_map(|transcript| &transcript.seen).map(Sighting::new).collect();
         Self {
