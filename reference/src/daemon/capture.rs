@@ -8,7 +8,7 @@ use socket2::{SockFilter, SockRef};
 
 use super::{
     clock::stamp,
-    error::{CaptureError, LibraryError},
+    error::{CaptureError, Error, LibraryError},
     filter::Interest,
     link::Links,
 };
@@ -32,10 +32,10 @@ const TIMEOUT: i32 = 1;
 pub(super) const BATCH: usize = 256;
 
 /// The names of libpcap, as systems have it.
-const NAMES: [&str; 3] = ["libpcap.so.1", "libpcap.so.0.8", "libpcap.so"];
+const NAMES: [&str; 3] = ["libpcap.so.0.8", "libpcap.so.1", "libpcap.so"];
 
 /// Loads libpcap; it stays.
-pub(super) fn library() -> Result<&'static Library, LibraryError> {
+fn library() -> Result<&'static Library, LibraryError> {
     let mut words = Vec::new();
     for name in NAMES {
         match Library::load(name) {
@@ -117,10 +117,20 @@ struct Open {
 }
 
 impl Captures {
-    /// Nothing is captured yet.
-    pub(super) fn new(library: &'static Library, interfaces: &[String]) -> Self {
+    /// Captures on those of the interfaces that are there and up.
+    ///
+    /// # Errors
+    ///
+    /// There is no libpcap, or an interface cannot be captured on.
+    pub(super) fn begin(interfaces: &[String], links: &Links, interest: &Interest) -> Result<Self, Error> {
+        let library = library().map_err(Error::Library)?;
         let wanted = interfaces.iter().map(|name| Wanted { name: name.clone(), open: None, failed: false });
-        Self { library, wanted: wanted.collect() }
+        let mut captures = Self { library, wanted: wanted.collect() };
+        let failed = captures.follow(links, interest).into_iter().find_map(|change| match change {
+            Change::Failed(error) => Some(error),
+            Change::Back(_) | Change::Away(_) => None,
+        });
+        failed.map_or(Ok(captures), |error| Err(Error::Capture(error)))
     }
 
     /// Other interfaces are wanted; what is open and still wanted stays so. To be followed by [`Captures::follow`].
