@@ -13,7 +13,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import time
 
@@ -24,7 +23,7 @@ sys.path.insert(0, os.path.join(ROOT, "captures"))
 
 from recorder.lab import Lab, LabError  # noqa: E402
 from side import rows, table  # noqa: E402
-from side.daemons import Kind, adopt_orphans, end_all_children  # noqa: E402
+from side.daemons import Kind, adopt_orphans, built, end_all_children  # noqa: E402
 from side.world import World  # noqa: E402
 
 LIMIT = 900  # seconds after which it gives up, whatever it does
@@ -89,10 +88,7 @@ def daemons(options):
     kinds = []
     if not options.without_new:
         if options.daemon is None:
-            subprocess.run(["cargo", "build", "--release", "--locked", "--quiet", "-p", "knockd", "--features", "live"],
-                           cwd=ROOT, check=True)
-            options.daemon = os.path.join(os.environ.get("CARGO_TARGET_DIR", os.path.join(ROOT, "target")),
-                                          "release", "knockd")
+            options.daemon = built(ROOT)
         kinds.append(Kind("ours", options.daemon, True))
     if not options.without_old:
         kinds.append(Kind("0.8", options.old, False))

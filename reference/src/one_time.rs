@@ -8,7 +8,7 @@ use memchr::memchr;
 
 use crate::{
     port::Port,
-    sequence::{Sequence, SequenceError},
+    sequence::{Sequence, SequenceError, is_blank},
 };
 
 /// What is written over the first byte of a used line (ONCE-3).
@@ -146,7 +146,7 @@ impl OneTime {
             }
             let line = &self.text[start..end];
             let line = line.strip_suffix(b"\r").unwrap_or(line);
-            if line.trim_ascii().is_empty() {
+            if line.iter().all(|byte| is_blank(*byte)) {
                 continue;
             }
             let offset = self.used_up.bytes + start as u64;

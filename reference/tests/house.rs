@@ -138,6 +138,7 @@ fn packages_depend_downwards() {
     let ours = ["knockd", "knocksim", "mapped", "knock-conformance", "knock-benches"];
     let packages = [
         ("reference", &[][..]),
+        ("reference/fuzz", &["knockd"]),
         ("sim/mapped", &[]),
         ("sim", &["knockd", "mapped"]),
         ("conformance", &["knockd", "knocksim"]),

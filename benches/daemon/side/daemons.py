@@ -42,8 +42,20 @@ def end_all_children():
         time.sleep(0.02)
 
 
+def built(root):
+    """This project's daemon, built."""
+    subprocess.run(["cargo", "build", "--release", "--locked", "--quiet", "-p", "knockd", "--features", "live"],
+                   cwd=root, check=True)
+    return os.path.join(os.environ.get("CARGO_TARGET_DIR", os.path.join(root, "target")), "release", "knockd")
+
+
 def descendants(pid):
     """The processes below `pid`, those that have ended and wait to be noticed apart."""
+    return [child for child, _, state in family(pid) if state != "Z"]
+
+
+def family(pid):
+    """The processes below `pid`: of each its number, its parent's, and its state."""
     children = {}
     for entry in os.listdir("/proc"):
         if entry.isdigit():
@@ -52,10 +64,10 @@ def descendants(pid):
                 children.setdefault(int(parent), []).append((int(entry), state))
     found, waiting = [], [pid]
     while waiting:
-        for child, state in children.get(waiting.pop(), []):
+        parent = waiting.pop()
+        for child, state in children.get(parent, []):
             waiting.append(child)
-            if state != "Z":
-                found.append(child)
+            found.append((child, parent, state))
     return found
 
 
@@ -149,17 +161,8 @@ class Daemon:
     def memory(self):
         """Kilobytes of all its processes: RSS and PSS without the capture ring, and the ring. The ring is what is mapped
         from a socket."""
-        rss = pss = ring = 0
-        for pid in self.processes():
-            with open(f"/proc/{pid}/smaps", encoding="utf-8", errors="replace") as file:
-                mapped = re.split(r"(?m)^(?=[0-9a-f]+-[0-9a-f]+ )", file.read())
-            for one in mapped:
-                sizes = {key: int(value) for key, value in re.findall(r"^(Rss|Pss):\s+(\d+) kB", one, re.M)}
-                if "socket:[" in one.partition("\n")[0]:
-                    ring += sizes.get("Rss", 0)
-                else:
-                    rss, pss = rss + sizes.get("Rss", 0), pss + sizes.get("Pss", 0)
-        return {"rss": rss, "pss": pss, "ring": ring}
+        each = [memory(pid) for pid in self.processes()]
+        return {key: sum(one[key] for one in each) for key in ("rss", "pss", "ring")}
 
     def counters(self):
         """(packets that passed its filter, those of them that the kernel dropped), since this was asked last."""
@@ -190,6 +193,20 @@ class Daemon:
 
     def __exit__(self, *_):
         self.stop()
+
+
+def memory(pid):
+    """Kilobytes of one process: RSS and PSS without the capture ring, and the ring."""
+    rss = pss = ring = 0
+    with open(f"/proc/{pid}/smaps", encoding="utf-8", errors="replace") as file:
+        mapped = re.split(r"(?m)^(?=[0-9a-f]+-[0-9a-f]+ )", file.read())
+    for one in mapped:
+        sizes = {key: int(value) for key, value in re.findall(r"^(Rss|Pss):\s+(\d+) kB", one, re.M)}
+        if "socket:[" in one.partition("\n")[0]:
+            ring += sizes.get("Rss", 0)
+        else:
+            rss, pss = rss + sizes.get("Rss", 0), pss + sizes.get("Pss", 0)
+    return {"rss": rss, "pss": pss, "ring": ring}
 
 
 def capture_sockets(pid):

@@ -8,7 +8,10 @@ from .rows import CROWD, FLOODERS
 from .wire import Frames, Sender, frame
 
 # The taps come before this hook, so that the daemons see what the host then need not answer.
-DEAF = """table netdev deaf {
+# The first two lines make it new if it is there already, without the interface that it was for.
+DEAF = """table netdev deaf
+delete table netdev deaf
+table netdev deaf {
     chain ingress {
         type filter hook ingress device eth0 priority 0; policy drop;
     }
@@ -18,18 +21,23 @@ FLOOD = 65536
 
 
 class World:
-    def __init__(self, lab):
-        self.server, client = lab.host("server"), lab.host("client")
-        lab.cable(self.server, "eth0", client, "eth0")
-        self.server.address("eth0", "10.77.0.1/24")
-        self.server.up("eth0")
-        client.up("eth0")
-        self.server.nft(DEAF)
-        wait_for("the cable", lambda: self.state() == "up")
-        self.sender = Sender(client)
-        self.folder = lab.dir
+    def __init__(self, lab, ipv6=False):
+        self.lab, self.folder = lab, lab.dir
+        self.server, self.client = lab.host("server", ipv6), lab.host("client", ipv6)
+        self.sender = None
+        self.plug()
         self.slots = []
         self._flood = self._crowd = None
+
+    def plug(self):
+        """Puts the cable in, with one address at the server's end."""
+        self.lab.cable(self.server, "eth0", self.client, "eth0")
+        self.server.address("eth0", "10.77.0.1/24")
+        self.server.up("eth0")
+        self.client.up("eth0")
+        self.server.nft(DEAF)
+        wait_for("the cable", lambda: self.state() == "up")
+        self.sender = Sender(self.client)
 
     def state(self):
         return self._of_the_interface("operstate")

@@ -1,7 +1,7 @@
 //! Frames off the interfaces (LISTEN-1, LISTEN-8, LISTEN-10): a ring for each, opened when the interface is there and up,
 //! and again when it comes back.
 
-use std::{ffi::CString, os::fd::BorrowedFd};
+use std::{error::Error, ffi::CString, os::fd::BorrowedFd};
 
 use knockd_libpcap::{Capture, Library};
 use socket2::{SockFilter, SockRef};
@@ -40,7 +40,8 @@ fn library() -> Result<&'static Library, LibraryError> {
     for name in NAMES {
         match Library::load(name) {
             Ok(library) => return Ok(Box::leak(Box::new(library))),
-            Err(error) => words.push(error.to_string()),
+            // Its own words are that loading failed; what the loader said lies below.
+            Err(error) => words.push(error.source().map_or_else(|| error.to_string(), ToString::to_string)),
         }
     }
     Err(LibraryError { words: words.swap_remove(0) })
@@ -174,6 +175,11 @@ impl Captures {
             }
         }
         changes
+    }
+
+    /// The interfaces that are waited for.
+    pub(super) fn down(&self) -> impl Iterator<Item = &str> {
+        self.wanted.iter().filter(|wanted| wanted.open.is_none() && !wanted.failed).map(|wanted| wanted.name.as_str())
     }
 
     /// Takes another filter for what is open, in one step: no frame is lost by it.

@@ -29,7 +29,7 @@ const EXTENSIONS: [u32; 8] = [0, 43, 44, 51, 60, 135, 139, 140];
 
 /// What the doors can be interested in.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Interest {
+pub struct Interest {
     v4: BTreeSet<Ipv4Addr>,
     v6: BTreeSet<Ipv6Addr>,
     /// For each door the flags that are looked at and those of them that are set; `None` if some door takes all.
@@ -39,7 +39,8 @@ pub(super) struct Interest {
 
 impl Interest {
     /// What the doors of `config` are interested in on a host with these addresses.
-    pub(super) fn new(config: &Config, locals: &[Local], only_v4: bool) -> Self {
+    #[must_use]
+    pub fn new(config: &Config, locals: &[Local], only_v4: bool) -> Self {
         let doors = &config.doors;
         let own = if doors.iter().any(|door| door.target.is_none()) { locals } else { &[] };
         let all = own.iter().map(|local| local.address).chain(doors.iter().filter_map(|door| door.target));
@@ -64,7 +65,8 @@ impl Interest {
     }
 
     /// The program for a socket that gives frames of this kind; what it accepts is cut to `snaplen` bytes.
-    pub(super) fn program(&self, link: Link, snaplen: u32) -> Vec<sock_filter> {
+    #[must_use]
+    pub fn program(&self, link: Link, snaplen: u32) -> Vec<sock_filter> {
         let mut program = Program::default();
         match link {
             Link::Ethernet => {

@@ -104,6 +104,8 @@ struct Running {
     kind: super::message::Kind,
     /// The door, for the log.
     door: String,
+    /// A stop command whose first run was ended by a signal.
+    once_more: bool,
 }
 
 /// How a doorkeeper lives.

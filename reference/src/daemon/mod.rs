@@ -14,7 +14,7 @@ pub mod command;
 mod disk;
 mod errands;
 mod error;
-mod filter;
+pub mod filter;
 pub mod journal;
 pub mod keeper;
 mod link;

@@ -42,8 +42,8 @@ pub(super) fn run(called: Called) -> Result<u8, Error> {
     let signals = Signals::listen().map_err(system("listen to signals"))?;
     let changes = Changes::watch().map_err(system("follow the interfaces"))?;
     let links = links().map_err(system("list the interfaces"))?;
-    if let Some(wanted) = missing(&links, &interfaces).filter(|_| !called.args.wait) {
-        return Err(Error::NoInterface { wanted: wanted.to_owned(), there: links.into_keys().collect() });
+    if let Some(wanted) = missing(&links, &interfaces).first().filter(|_| !called.args.wait) {
+        return Err(Error::NoInterface { wanted: (*wanted).to_owned(), there: links.into_keys().collect() });
     }
     // It starts while the captures are opened here.
     let setup = called.setup(&config.options, &interfaces);
@@ -69,9 +69,9 @@ fn system(what: &'static str) -> impl Fn(std::io::Error) -> Error {
     move |error| Error::System { what, error }
 }
 
-/// The first interface that there is not.
-fn missing<'a>(links: &Links, interfaces: &'a Interfaces) -> Option<&'a str> {
-    interfaces.names.iter().map(String::as_str).find(|name| *name != ANY && !links.contains_key(*name))
+/// The interfaces that there are not.
+fn missing<'a>(links: &Links, interfaces: &'a Interfaces) -> Vec<&'a str> {
+    interfaces.names.iter().map(String::as_str).filter(|name| *name != ANY && !links.contains_key(*name)).collect()
 }
 
 struct Watcher {
@@ -168,7 +168,15 @@ impl Watcher {
         for effect in at_start {
             self.carry_out(errands, self.translator.settled(), effect);
         }
+        if self.called.args.dry_run {
+            errands.say(self.now, "dry run: no command is run, no line is used up".to_owned());
+        }
         self.follow(errands, report)?;
+        if !self.listens {
+            for name in missing(&links().map_err(system("list the interfaces"))?, &self.interfaces) {
+                errands.say(self.now, format!("there is no interface {name}: waiting for it"));
+            }
+        }
         loop {
             self.frames(errands, report)?;
             self.due(errands);
@@ -277,10 +285,13 @@ impl Watcher {
                 Change::Failed(error) => errands.say(self.now, error.to_string()),
             }
         }
-        if !self.listens && missing(&links, &self.interfaces).is_none() {
+        if !self.listens && missing(&links, &self.interfaces).is_empty() {
             self.listens = true;
             let interface = self.interfaces.given.clone();
             errands.log(self.engine.now(), self.now, &Event::StartingUp { interface });
+            for name in self.captures.down() {
+                errands.say(self.now, format!("{name} is down: waiting for it"));
+            }
             report.listens()?;
         }
         Ok(())

@@ -17,6 +17,7 @@ fn texts() -> impl Strategy<Value = Vec<u8>> {
         b"# old",
         b" ",
         b"\t",
+        b"\x0b",
         b"x",
         b"0",
         b",",
@@ -40,7 +41,7 @@ fn by_splitting(text: &[u8]) -> (Vec<Line>, Vec<u64>) {
     let mut offset = 0;
     for (number, line) in (1..).zip(text.split(|byte| *byte == b'\n')) {
         let is_comment = line.first() == Some(&b'#');
-        let is_blank = line.iter().all(|byte| b" \t\r".contains(byte));
+        let is_blank = line.iter().all(|byte| b" \t\x0b\r".contains(byte));
         if !is_comment && !is_blank {
             match Sequence::parse(line) {
                 Ok(sequence) if is_ignored(&sequence).is_none() => usable.push(Line { offset, number, sequence }),

@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "real processes on real interfaces")]
 
 mod examples;
+mod refusals;
 mod world;
 
 use std::fs;
@@ -121,6 +122,23 @@ fn the_options_of_etc_default_run_it_in_the_background() {
     nix::sys::signal::kill(pid, Signal::SIGTERM).expect("it runs");
     world.gone();
     assert!(!world.path("run/knockd.pid").exists(), "the pid file is removed");
+}
+
+#[test]
+fn it_says_that_it_hears_nothing_yet_and_that_it_does_nothing() {
+    let world = World::new();
+    world.config(&log(&world));
+    let daemon = world.start(&format!("exec {} --wait -i late0 --dry-run", world.program()));
+    world.wait_for_log("dry run: no command is run, no line is used up", 1);
+    world.wait_for_log("there is no interface late0: waiting for it", 1);
+    succeeds(&world.on_the_server("ip link add late0 type veth peer name late1").output().expect("a shell"));
+    world.wait_for_log("starting up, listening on late0", 1);
+    world.wait_for_log("late0 is down: waiting for it", 1);
+    succeeds(&world.on_the_server("ip link set late0 up").output().expect("a shell"));
+    world.wait_for_log("late0 is back: listening", 1);
+    daemon.signal(Signal::SIGTERM);
+    assert_eq!(daemon.status(), 0);
+    world.gone();
 }
 
 #[test]

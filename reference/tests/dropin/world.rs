@@ -122,7 +122,7 @@ impl World {
             config.display(),
             run.display()
         );
-        command.args(["sh", "-ec", &(prepare + script)]).stdin(Stdio::null());
+        command.args(["sh", "-ec", &(prepare + script)]).current_dir(self.directory.path()).stdin(Stdio::null());
         command
     }
 

@@ -123,6 +123,28 @@ fn a_stop_command_that_can_never_run_is_told_and_forgotten() {
     assert!(world.journal().is_empty());
 }
 
+/// A service manager's signal for all processes of a service ends the command that is closing a door, too.
+#[test]
+fn a_stop_command_that_a_signal_ended_runs_once_more() {
+    let world = World::new();
+    let mut keeper = world.start();
+    let notes = world.path("notes").display().to_string();
+    let first = format!("echo closing >> '{notes}'; [ $(wc -l < '{notes}') -gt 1 ] || kill -TERM $$");
+    let always = format!("echo again >> '{notes}'; kill -TERM $$");
+    for (job, command, exit) in [(1, first, Exit::Status(0)), (2, always, Exit::Signal(15))] {
+        let mut run = start(job, "true");
+        let command = command.into_bytes();
+        run.stop = Some(knockd::daemon::message::Stop { command: command.clone(), ..world.stop("", HOUR) });
+        keeper.run(run);
+        assert_eq!(keeper.exit(), (job, Exit::Status(0)));
+        keeper.run(Run { job, kind: Kind::Stop, command, stop: None });
+        assert_eq!(keeper.exit(), (job, exit));
+    }
+    keeper.bye();
+    assert_eq!(world.noted(), ["closing", "closing", "again", "again"]);
+    assert!(world.journal().is_empty());
+}
+
 #[test]
 fn commands_run_side_by_side() {
     let world = World::new();

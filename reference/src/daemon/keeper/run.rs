@@ -31,7 +31,7 @@ impl Keeper {
             }
             (Kind::Stop, _) => {
                 let number = self.openings.stop(run.job, &run.command);
-                self.start_stop(number, run.command);
+                self.start_stop(number, run.command, false);
             }
         }
     }
@@ -40,7 +40,8 @@ impl Keeper {
         match self.shell.start(command) {
             Ok(process) => {
                 let door = opening.and_then(|number| self.openings.stop_of(number)).map(|stop| stop.door.clone());
-                let running = Running { job, opening, kind: Kind::Start, door: door.unwrap_or_default() };
+                let door = door.unwrap_or_default();
+                let running = Running { job, opening, kind: Kind::Start, door, once_more: false };
                 self.running.insert(process.as_raw(), running);
             }
             Err(why) => {
@@ -55,12 +56,12 @@ impl Keeper {
         }
     }
 
-    /// Starts a stop command. What the system refuses now is tried again, since the door must be closed.
-    fn start_stop(&mut self, number: u64, command: Vec<u8>) {
+    /// Starts a stop command, perhaps once more. What the system refuses now is tried again, since the door must be closed.
+    fn start_stop(&mut self, number: u64, command: Vec<u8>, once_more: bool) {
         let door = self.openings.stop_of(number).map(|stop| stop.door.clone()).unwrap_or_default();
         match self.shell.start(&command) {
             Ok(process) => {
-                let running = Running { job: None, opening: Some(number), kind: Kind::Stop, door };
+                let running = Running { job: None, opening: Some(number), kind: Kind::Stop, door, once_more };
                 self.running.insert(process.as_raw(), running);
             }
             Err(why @ Refusal::Now(_)) => {
@@ -101,7 +102,7 @@ impl Keeper {
             let Some(number) = self.openings.next_stop() else { break };
             if let Some(stop) = self.openings.stop_of(number).cloned() {
                 self.say(&format!("{}: running command: {}", stop.door, String::from_utf8_lossy(&stop.command)));
-                self.start_stop(number, stop.command);
+                self.start_stop(number, stop.command, false);
             }
         }
     }
@@ -137,10 +138,24 @@ impl Keeper {
                 Err(nix::errno::Errno::EINVAL) => continue,
                 Ok(_) | Err(_) => return,
             };
-            if let Some(command) = self.running.remove(&process.as_raw()) {
+            if let Some(command) = self.running.remove(&process.as_raw())
+                && !self.is_to_run_once_more(&command, &exit)
+            {
                 self.ended(&command, exit);
             }
         }
+    }
+
+    /// A signal has ended a stop command, as a service manager's does that is for all processes of a service: nobody knows
+    /// whether the door is closed, so it runs once more (CMD-7).
+    fn is_to_run_once_more(&mut self, command: &Running, exit: &Exit) -> bool {
+        let (Kind::Stop, Exit::Signal(signal), false) = (command.kind, exit, command.once_more) else { return false };
+        let Some(number) = command.opening else { return false };
+        let Some(stop) = self.openings.stop_of(number).cloned() else { return false };
+        let door = &command.door;
+        self.say(&format!("{door}: stop command was ended by signal {signal}: running it once more"));
+        self.start_stop(number, stop.command, true);
+        true
     }
 
     fn ended(&mut self, command: &Running, exit: Exit) {
