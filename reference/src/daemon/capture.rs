@@ -1,7 +1,7 @@
 //! Frames off the interfaces (LISTEN-1, LISTEN-8, LISTEN-10): a ring for each, opened when the interface is there and up,
 //! and again when it comes back.
 
-use std::{error::Error, ffi::CString, os::fd::BorrowedFd};
+use std::{error::Error as _, ffi::CString, os::fd::BorrowedFd};
 
 use knockd_libpcap::{Capture, Library};
 use socket2::{SockFilter, SockRef};
@@ -31,20 +31,24 @@ const TIMEOUT: i32 = 1;
 /// How many frames are read at once: few enough that they stay in the nearest caches.
 pub(super) const BATCH: usize = 256;
 
-/// The names of libpcap, as systems have it.
-const NAMES: [&str; 3] = ["libpcap.so.0.8", "libpcap.so.1", "libpcap.so"];
+/// The names of libpcap: Debian's first, since the search for a name that is not there takes a while; then its own.
+const NAMES: [&str; 3] = ["libpcap.so.0.8", OWN_NAME, "libpcap.so"];
+const OWN_NAME: &str = "libpcap.so.1";
 
 /// Loads libpcap; it stays.
 fn library() -> Result<&'static Library, LibraryError> {
-    let mut words = Vec::new();
+    let mut words = String::new();
     for name in NAMES {
         match Library::load(name) {
             Ok(library) => return Ok(Box::leak(Box::new(library))),
             // Its own words are that loading failed; what the loader said lies below.
-            Err(error) => words.push(error.source().map_or_else(|| error.to_string(), ToString::to_string)),
+            Err(error) if name == OWN_NAME => {
+                words = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+            }
+            Err(_) => {}
         }
     }
-    Err(LibraryError { words: words.swap_remove(0) })
+    Err(LibraryError { words })
 }
 
 /// Frames that were read together, in the order of their capture.
