@@ -19,8 +19,6 @@ pub mod cli;
 pub mod frame;
 pub mod fuzz;
 pub mod ledger;
-#[cfg(target_os = "linux")]
-pub mod live_mutants;
 pub mod model;
 pub mod mutants;
 pub mod names;

@@ -83,7 +83,9 @@ pub fn run<'a>(
     judged.into_iter().map(|(_, judged)| judged).collect()
 }
 
-fn one<'a>(case: &'a Case, subject: &dyn Subject) -> Judged<'a> {
+/// Carries one case to the subject and judges it. What the subject throws is a broken world.
+#[must_use]
+pub fn one<'a>(case: &'a Case, subject: &dyn Subject) -> Judged<'a> {
     let start = Instant::now();
     let (outcome, transcript) = outcome(case, subject);
     let disturbance = if matches!(outcome, Outcome::Failed(_)) { subject.disturbance(start) } else { None };

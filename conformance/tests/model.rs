@@ -4,8 +4,7 @@ use std::{collections::BTreeSet, path::Path};
 
 use knock_conformance::{
     case::{self, Case},
-    check,
-    clause::{self, CLAUSES},
+    check, clause,
     model::{Deviation, Model},
     mutants,
     subject::{Precision, Subject},
@@ -36,19 +35,16 @@ fn the_model_conforms_in_every_case_about_a_daemon() {
 /// The suite can fail: what is broken on purpose is noticed by a case that names what is broken.
 #[test]
 fn each_mutant_is_caught_by_a_case_of_its_clause_and_each_case_catches_one() {
-    let faults: Vec<String> = mutants::faults(&cases()).iter().map(ToString::to_string).collect();
+    let faults: Vec<String> = mutants::model::faults(&cases()).iter().map(ToString::to_string).collect();
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
 #[test]
-fn there_are_mutants_for_every_clause_that_a_model_can_break() {
+fn every_mutant_has_a_name_of_its_own_and_a_clause() {
     assert!(Deviation::ALL.len() >= 60);
     let broken: BTreeSet<&str> = Deviation::ALL.iter().map(|mutant| mutant.clause()).collect();
     let unknown: Vec<_> = broken.iter().filter(|id| clause::find(id).is_none()).collect();
     assert!(unknown.is_empty(), "{unknown:?}");
-    let whole: Vec<&str> = CLAUSES.iter().map(|clause| clause.id.as_str()).filter(|id| !broken.contains(id)).collect();
-    // What only a live daemon or a client can show.
-    assert_eq!(whole, ["CMD-9", "LOG-3", "KNOCK-1", "KNOCK-2", "KNOCK-3"]);
     let names: BTreeSet<String> = Deviation::ALL.iter().map(ToString::to_string).collect();
     assert_eq!(names.len(), Deviation::ALL.len(), "no name stands for two");
 }

@@ -77,7 +77,7 @@ pub enum Command {
         #[arg(value_name = "REPORT.json", required = true)]
         reports: Vec<PathBuf>,
     },
-    /// Break the naive model in every way that has a name, and tell which cases notice
+    /// Break the naive model in every way that has a name, or real programs, and tell which cases notice
     Mutants(MutantsArgs),
     /// Hold an implementation against the naive model of it in random cases
     Fuzz(FuzzArgs),
@@ -257,23 +257,25 @@ pub struct TableArgs {
 #[derive(Args, Clone, Debug)]
 #[command(
     after_help = "Exit status: 0 each mutant is caught by a case of its clause and each case catches a mutant, 1 not so, \
-                        3 a world broke."
+                        2 wrong use, 3 a world broke or was disturbed.\n\n\
+                  The programs of --live must pass the cases unbroken: one that is broken already shows nothing."
 )]
 pub struct MutantsArgs {
     /// Break real programs instead, each behind a script, and judge them live by what only live cases can show: needs
     /// root, or namespaces for users
-    #[arg(long)]
+    #[arg(long, requires_all = ["daemon", "client"])]
     pub live: bool,
 
-    /// The daemon to break with --live [default: the knockd that is installed]
+    /// The daemon to break with --live
     #[arg(long, value_name = "PATH", requires = "live")]
     pub daemon: Option<PathBuf>,
 
-    /// The client to break with --live [default: the knock that is installed]
+    /// The client to break with --live
     #[arg(long, value_name = "PATH", requires = "live")]
     pub client: Option<PathBuf>,
 
-    /// Write the matrix: a row a case, a column a mutant
+    /// Write the matrix: a row a case, a column a mutant. With --live each case is asked about all mutants of its
+    /// clauses then, and not only until it catches one
     #[arg(long, value_name = "FILE")]
     pub csv: Option<PathBuf>,
 

@@ -15,13 +15,22 @@ use indicatif::ProgressBar;
 use super::{MutantsArgs, Output, Wrong};
 use crate::{builtin, case::Case, mutants, status::Status};
 #[cfg(target_os = "linux")]
-use crate::{cli::Settings, live_mutants, subjects};
+use crate::{
+    cli::Settings,
+    mutants::scripts::Scripts,
+    subject::{Broken, Subject},
+    subjects,
+};
 
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
 
 /// How many cases a line of the terminal names.
 const NAMED: usize = 4;
+
+/// How many characters of a problem it shows.
+#[cfg(target_os = "linux")]
+const CLIPPED: usize = 160;
 
 pub(super) fn mutants(args: &MutantsArgs) -> Result<Output, Wrong> {
     if args.live { live(args) } else { model(args) }
@@ -32,33 +41,36 @@ fn live(_: &MutantsArgs) -> Result<Output, Wrong> {
     Err(Wrong::Given("live mutants need Linux".to_owned()))
 }
 
-/// The installed programs, broken by scripts.
+/// Real programs, broken by scripts.
 #[cfg(target_os = "linux")]
 fn live(args: &MutantsArgs) -> Result<Output, Wrong> {
     let cases = builtin::cases()?;
-    let settings = Settings {
-        daemon: Some(args.daemon.clone().unwrap_or_else(|| "knockd".into())),
-        client: Some(args.client.clone().unwrap_or_else(|| "knock".into())),
-        jobs: args.jobs,
-        ..Settings::default()
-    };
-    let (live, jobs) = subjects::installed(&settings)?;
+    let scripts = Scripts::built_in();
+    let settings =
+        Settings { daemon: args.daemon.clone(), client: args.client.clone(), jobs: args.jobs, ..Settings::default() };
+    let (unbroken, jobs) = subjects::installed(&settings)?;
+    let directory = tempfile::tempdir().map_err(|error| Broken(format!("no directory for scripts: {error}")))?;
+    let broken = mutants::live::behind_scripts(&unbroken, &scripts, directory.path())?;
+    let broken: Vec<&dyn Subject> = broken.iter().map(|live| -> &dyn Subject { live }).collect();
     let bar = if std::io::stderr().is_terminal() { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
-    let matrix = live_mutants::matrix(&cases, &live, jobs, &|| bar.inc(1))?;
+    let whole = args.csv.is_some();
+    let matrix = mutants::live::matrix(&cases, &scripts, &unbroken, &broken, whole, jobs, &|| bar.inc(1))?;
     bar.finish_and_clear();
-    let rows: Vec<(&str, Vec<usize>)> =
-        matrix.rows.iter().map(|(mutant, catches)| (&*mutant.name, catches.iter().copied().collect())).collect();
-    write(args, &matrix.cases, &rows)?;
     let mut text = String::new();
-    for ((mutant, _), (_, catches)) in matrix.rows.iter().zip(&rows) {
+    let mut rows: Vec<(&str, Vec<usize>)> = Vec::new();
+    for (place, mutant) in matrix.mutants().iter().enumerate() {
+        let catches = matrix.catches.iter().filter(|catch| catch.mutant == place);
+        rows.push((&mutant.name, catches.map(|catch| catch.case).collect()));
         tell(&mut text, &mutant.name, &mutant.clause, &mutant.text);
-        let named = some(&matrix.cases, catches);
-        _ = writeln!(text, "    {DIM}caught by {} cases of its clause: {named}{DIM:#}", catches.len());
+        let Some(catch) = matrix.catch(place) else { continue };
+        if let Some(problem) = mutant.expected(&catch.problems) {
+            let problem = clipped(&problem.to_string());
+            _ = writeln!(text, "    {DIM}caught by {}: {problem}{DIM:#}", mutant.case);
+        }
     }
-    let only = matrix.live_only.len();
-    let unbroken = matrix.live_only.intersection(&matrix.unbroken).count();
+    write(args, &matrix.cases, &rows)?;
+    let only = matrix.cases.iter().filter(|case| mutants::live::is_live_only(case)).count();
     _ = writeln!(text, "{} live mutants; {only} cases that only live can carry", rows.len());
-    _ = writeln!(text, "{unbroken} of these fail the unbroken programs, which so are the broken ones that they catch");
     Ok(ended(text, &matrix.faults()))
 }
 
@@ -66,7 +78,7 @@ fn live(args: &MutantsArgs) -> Result<Output, Wrong> {
 fn model(args: &MutantsArgs) -> Result<Output, Wrong> {
     let cases = builtin::cases()?;
     let cores = thread::available_parallelism().map_err(|error| Wrong::Given(error.to_string()))?;
-    let matrix = mutants::matrix(&cases, args.jobs.unwrap_or(cores), &|| {});
+    let matrix = mutants::model::matrix(&cases, args.jobs.unwrap_or(cores), &|| {});
     let names: Vec<String> = matrix.rows.iter().map(|(mutant, _)| mutant.to_string()).collect();
     let rows: Vec<(&str, Vec<usize>)> =
         names.iter().zip(&matrix.rows).map(|(name, (_, catches))| (&**name, catches.clone())).collect();
@@ -86,6 +98,15 @@ fn model(args: &MutantsArgs) -> Result<Output, Wrong> {
 
 fn tell(text: &mut String, name: &str, clause: &str, about: &str) {
     _ = writeln!(text, "{BOLD}{name}{BOLD:#}  {clause}: {about}");
+}
+
+/// The beginning of a text, if the whole is too long for a line or two.
+#[cfg(target_os = "linux")]
+fn clipped(text: &str) -> String {
+    match text.char_indices().nth(CLIPPED) {
+        Some((place, _)) => format!("{} ...", &text[..place]),
+        None => text.to_owned(),
+    }
 }
 
 /// The first few of these cases.

@@ -2,6 +2,7 @@
 
 mod exit;
 mod fake;
+mod mutants;
 #[cfg(feature = "replay")]
 mod readme;
 mod reports;

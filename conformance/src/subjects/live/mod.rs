@@ -65,8 +65,9 @@ pub struct Live {
     /// What is started in the program's place, and starts it.
     script: Option<PathBuf>,
     jobs: NonZeroUsize,
-    measured: OnceLock<Result<Precision, Broken>>,
-    load: OnceLock<Arc<Load>>,
+    /// How exact times are, and how busy the machine is: the same for those behind scripts.
+    measured: Arc<OnceLock<Result<Precision, Broken>>>,
+    load: Arc<OnceLock<Load>>,
 }
 
 impl Live {
@@ -84,11 +85,12 @@ impl Live {
         jobs: NonZeroUsize,
     ) -> Result<Self, Broken> {
         let (daemon, client) = (daemon.map(find).transpose()?, client.map(find).transpose()?);
-        Ok(Self { adapter, daemon, client, script: None, jobs, measured: OnceLock::new(), load: OnceLock::new() })
+        let (measured, load) = (Arc::default(), Arc::default());
+        Ok(Self { adapter, daemon, client, script: None, jobs, measured, load })
     }
 
     /// The same programs behind a script that spoils what they get or give: it is started in the place of the program,
-    /// which it starts itself. How exact times are has been measured, or is found out once more.
+    /// which it starts itself. How exact times are is measured once for all, without a script.
     #[must_use]
     pub fn behind(&self, script: &Path) -> Self {
         Self { script: Some(script.to_owned()), ..self.clone() }
@@ -102,7 +104,8 @@ impl Live {
 
     /// How exact times are, or why there can be no world.
     fn measured(&self) -> Result<Precision, Broken> {
-        self.measured.get_or_init(|| limits::measure(self, self.jobs)).clone()
+        let unbroken = || Self { script: None, ..self.clone() };
+        self.measured.get_or_init(|| limits::measure(&unbroken(), self.jobs)).clone()
     }
 
     /// Plays a case in a world of its own.
@@ -190,7 +193,7 @@ impl Subject for Live {
 
     fn run(&self, case: &Case) -> Result<Transcript, Broken> {
         let precision = self.measured()?;
-        self.load.get_or_init(|| Arc::new(Load::watch()));
+        self.load.get_or_init(Load::watch);
         self.play(case, precision)
     }
 

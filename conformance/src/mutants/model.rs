@@ -1,22 +1,20 @@
-//! Proof that the cases can fail: deliberately broken daemons, each of which a case of its clause must catch.
-//!
-//! A mutant is the naive [`Model`] with one [`Deviation`]. A case that catches none proves nothing, unless a list says
-//! with reasons why it is there all the same.
+//! Mutants of the naive [`Model`]: each is the model with one [`Deviation`], in virtual time.
 
-use std::{fmt, num::NonZeroUsize, sync::atomic::AtomicUsize, sync::atomic::Ordering, thread};
+use std::{num::NonZeroUsize, sync::atomic::AtomicUsize, sync::atomic::Ordering, thread};
 
 use serde::Deserialize;
 
+use super::{Fault, Idle, unexcused};
 use crate::{
     case::Case,
     check,
     model::{Deviation, Model},
-    pattern::Pattern,
     subject::{Precision, Subject},
 };
 
 /// Cases that catch no mutant, with reasons.
-const EXCUSED: &str = include_str!("../mutants.toml");
+const EXCUSED: &str = include_str!("../../mutants.toml");
+const LIST: &str = "mutants.toml";
 
 /// Cases by mutants: which catches which.
 #[derive(Clone, Debug)]
@@ -54,34 +52,6 @@ pub fn matrix<'a>(cases: &'a [Case], jobs: NonZeroUsize, done: &(dyn Fn() + Sync
     Matrix { cases, rows }
 }
 
-/// What is wrong with the cases, or with the list of excused ones.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// No case that names its clause catches this mutant.
-    Escapes(Deviation),
-    /// This case catches no mutant, and nobody says why it is there.
-    Idle(String),
-    /// An entry of the list fits no case that catches nothing.
-    Stale(String),
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Escapes(mutant) => {
-                write!(
-                    f,
-                    "mutant `{mutant}` is caught by no case of its clause, {}: {}",
-                    mutant.clause(),
-                    mutant.text()
-                )
-            }
-            Self::Idle(case) => write!(f, "case `{case}` catches no mutant, and mutants.toml does not say why"),
-            Self::Stale(case) => write!(f, "`{case}` in mutants.toml fits no case that catches no mutant"),
-        }
-    }
-}
-
 impl Matrix<'_> {
     /// What is wrong, as the whole matrix tells.
     #[must_use]
@@ -90,9 +60,13 @@ impl Matrix<'_> {
             .rows
             .iter()
             .filter(|(mutant, catches)| !catches.iter().any(|&place| names(self.cases[place], *mutant)));
-        let mut faults: Vec<Fault> = escapes.map(|(mutant, _)| Fault::Escapes(*mutant)).collect();
+        let mut faults: Vec<Fault> = escapes.map(|(mutant, _)| escape(*mutant)).collect();
         let idle = (0..self.cases.len()).filter(|place| !self.rows.iter().any(|(_, catches)| catches.contains(place)));
-        faults.extend(unexcused(&idle.map(|place| self.cases[place].id.as_str()).collect::<Vec<_>>()));
+        faults.extend(unexcused(
+            &idle.map(|place| self.cases[place].id.as_str()).collect::<Vec<_>>(),
+            &excuses(),
+            LIST,
+        ));
         faults
     }
 }
@@ -102,14 +76,14 @@ impl Matrix<'_> {
 pub fn faults(cases: &[Case]) -> Vec<Fault> {
     let cases = judgeable(cases);
     let escapes = |mutant: &&Deviation| !cases.iter().any(|case| names(case, **mutant) && catches(case, **mutant));
-    let mut faults: Vec<Fault> = Deviation::ALL.iter().filter(escapes).map(|mutant| Fault::Escapes(*mutant)).collect();
+    let mut faults: Vec<Fault> = Deviation::ALL.iter().filter(escapes).map(|mutant| escape(*mutant)).collect();
     let is_idle = |case: &&&Case| {
         let (near, far): (Vec<&Deviation>, Vec<_>) = Deviation::ALL.iter().partition(|mutant| names(case, **mutant));
         let far = far.into_iter().filter(|_| !is_long(case));
         !near.into_iter().chain(far).any(|mutant| catches(case, *mutant))
     };
     let idle: Vec<&str> = cases.iter().filter(is_idle).map(|case| case.id.as_str()).collect();
-    faults.extend(unexcused(&idle));
+    faults.extend(unexcused(&idle, &excuses(), LIST));
     faults
 }
 
@@ -134,30 +108,19 @@ fn is_long(case: &Case) -> bool {
     case.timeline.entries.len() > 2_000 || case.files.values().any(|bytes| bytes.len() > 1_000_000)
 }
 
-/// Idle cases that nobody excuses, and excuses that nobody needs.
-fn unexcused(idle: &[&str]) -> Vec<Fault> {
-    let excused = excused();
-    let is_excused = |case: &str| excused.iter().any(|excuse| excuse.fits(case));
-    let faults = idle.iter().filter(|case| !is_excused(case)).map(|case| Fault::Idle((*case).to_owned()));
-    let stale = excused.iter().filter(|excuse| !idle.iter().any(|case| excuse.fits(case)));
-    faults.chain(stale.map(|excuse| Fault::Stale(excuse.to_string()))).collect()
+fn escape(mutant: Deviation) -> Fault {
+    let (clause, text) = (mutant.clause().to_owned(), mutant.text().to_owned());
+    Fault::Escapes { mutant: mutant.to_string(), clause, text }
 }
 
-fn excused() -> Vec<Pattern> {
+fn excuses() -> Vec<Idle> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct File {
         #[serde(default)]
         idle: Vec<Idle>,
     }
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Idle {
-        case: String,
-        #[expect(dead_code, reason = "a reason is for people, but must be there")]
-        reason: String,
-    }
     // The file is part of the program, and a test reads it.
     let File { idle } = toml::from_str(EXCUSED).expect("mutants.toml is well-formed");
-    idle.into_iter().map(|idle| Pattern::new(idle.case)).collect()
+    idle
 }
