@@ -49,6 +49,8 @@ fn live(args: &MutantsArgs) -> Result<Output, Wrong> {
     let settings =
         Settings { daemon: args.daemon.clone(), client: args.client.clone(), jobs: args.jobs, ..Settings::default() };
     let (unbroken, jobs) = subjects::installed(&settings)?;
+    // No mutant is a matter of milliseconds.
+    let unbroken = unbroken.unhurried();
     let directory = tempfile::tempdir().map_err(|error| Broken(format!("no directory for scripts: {error}")))?;
     let broken = mutants::live::behind_scripts(&unbroken, &scripts, directory.path())?;
     let broken: Vec<&dyn Subject> = broken.iter().map(|live| -> &dyn Subject { live }).collect();

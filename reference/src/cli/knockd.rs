@@ -7,66 +7,88 @@ use std::{
     process::ExitCode,
 };
 
-use clap::{CommandFactory, Parser, error::ErrorKind, value_parser};
+use clap::{CommandFactory, Parser, ValueHint, error::ErrorKind, value_parser};
 
 const EXAMPLES: &str = "\
 Examples:
   knockd --check /etc/knockd.conf
       is the configuration good?
-  knockd -i eth0 -v
-      listen on eth0 and show on the terminal what happens; Ctrl-C ends it
   knockd -v -D --dry-run
       show what would be done, and why knocks fail; run nothing
+  knockd -i eth0 -v
+      listen on eth0 and show on the terminal what happens; Ctrl-C ends it
   knockd -d -i eth0,wg0
       listen on two interfaces, in the background, as a service does
 
-Signals:
-  SIGHUP         read the configuration again, and open the log file again
-  SIGTERM, SIGINT
-                 close the doors that are open, and end
+";
 
+const SIGNALS: &str = "\
+Signals:
+  SIGHUP
+      read the configuration and the one-time files again, and open the log file again; if the
+      configuration is bad, the log says why, and the running one stays
+  SIGTERM, SIGINT
+      run the stop commands of all open doors, and end: within 60 s, whatever they do
+
+";
+
+const STATUSES: &str = "\
 Exit status:
-  0  ended by a signal; with -d, listening; with --check, a good configuration
-  1  cannot start, or cannot go on; with --check, a bad configuration
+  0  ended by a signal; with -d, the daemon listens; with --check, the configuration is good
+  1  it cannot start, or cannot go on; with --check, the configuration is bad
   2  the command line is wrong";
 
-/// A port-knock daemon: watches for secret sequences of packets, and runs a command for who sends one.
+const MORE: &str = "--help says more about each option, and shows the signals and the exit statuses.";
+
+/// A port-knock daemon: runs a command for whoever sends a secret sequence of packets
 #[derive(Clone, Debug, Parser)]
 #[command(
     name = "knockd",
     version,
     max_term_width = 100,
-    after_help = EXAMPLES,
+    after_help = format!("{EXAMPLES}{MORE}"),
+    after_long_help = format!("{EXAMPLES}{SIGNALS}{STATUSES}"),
     args_override_self = true,
     infer_long_args = true
 )]
 pub struct Args {
     /// Listen on this interface, on several (eth0,wg0), or on all (any) [default: the configuration's, or eth0]
+    ///
+    /// One that is down, or has no address yet, is taken up when it comes. Addresses that come and go are followed.
     #[arg(short, long, value_name = "IF")]
     pub interface: Option<OsString>,
 
     /// Go into the background; returns 0 once the daemon listens
+    ///
+    /// If it cannot start, the reason is on standard error, and the status is 1. Without this option it stays in the
+    /// foreground and writes no pid file, as a service manager likes it.
     #[arg(short, long)]
     pub daemon: bool,
 
-    /// The configuration
-    #[arg(short, long, value_name = "FILE", default_value = "/etc/knockd.conf")]
+    /// Read this configuration
+    #[arg(short, long, value_name = "FILE", default_value = "/etc/knockd.conf", value_hint = ValueHint::FilePath)]
     pub config: PathBuf,
 
     /// Log why knocks are discarded, too
+    ///
+    /// Each such line names the packet that spoiled the knock, and the clause of the contract that says so.
     #[arg(short = 'D', long)]
     pub debug: bool,
 
     /// Look up the names of addresses for the log; whoever sees the queries learns who knocks
+    ///
+    /// No knock waits for a name server.
     #[arg(short, long)]
     pub lookup: bool,
 
     /// Write the process number there, with -d [default: the configuration's, or /var/run/knockd.pid]
-    #[arg(short, long, value_name = "FILE")]
+    ///
+    /// A second daemon on the same file is refused. Where no file may be written, the daemon goes on without.
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub pidfile: Option<PathBuf>,
 
     /// Log to this file instead of the configuration's
-    #[arg(short = 'g', long, value_name = "FILE")]
+    #[arg(short = 'g', long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub logfile: Option<PathBuf>,
 
     /// Log to standard output, too
@@ -78,14 +100,21 @@ pub struct Args {
     pub only_ip_v4: bool,
 
     /// Keep the journal of open doors in this folder [default: $STATE_DIRECTORY, or the pid file's folder]
-    #[arg(long, value_name = "DIR")]
+    ///
+    /// From the journal the next start knows which doors to close if this daemon is killed. The folder, and all above it,
+    /// must be writable for root or the daemon's own user alone; it is made if it is not there.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub state: Option<PathBuf>,
 
     /// Run at most so many commands at once
+    ///
+    /// Others wait in their order, stop commands first. With more than 10,000 start commands waiting, knocks do not open.
     #[arg(long, value_name = "N", default_value = "32", value_parser = value_parser!(u32).range(1..=10_000))]
     pub max_commands: u32,
 
     /// Remember at most so many half-finished knocks, of about 90 bytes each
+    ///
+    /// Beyond them the oldest knock of the lowest stage is dropped, and the log says so.
     #[arg(long, value_name = "N", default_value = "100000", value_parser = value_parser!(u32).range(1..=100_000_000))]
     pub max_knocks: u32,
 
@@ -94,15 +123,21 @@ pub struct Args {
     pub dry_run: bool,
 
     /// Wait for an interface that does not exist yet
+    ///
+    /// Without this option that is an error at the start. With -d, the start returns once the interface is there.
     #[arg(long)]
     pub wait: bool,
 
     /// If the part that listens dies, start it anew instead of only closing the doors in time
+    ///
+    /// At most five times a minute. Under a service manager let that do it, with Restart=on-failure.
     #[arg(long)]
     pub respawn: bool,
 
     /// Say what is wrong with a configuration, and what is dangerous in it, and end [default FILE: that of -c]
-    #[arg(long, value_name = "FILE", num_args = 0..=1)]
+    ///
+    /// Its one-time files are read, too. Nothing is listened to, run or written.
+    #[arg(long, value_name = "FILE", num_args = 0..=1, value_hint = ValueHint::FilePath)]
     pub check: Option<Option<PathBuf>>,
 }
 

@@ -66,6 +66,11 @@ impl Directive {
         (distance <= length.div_ceil(3)).then_some(directive)
     }
 
+    /// Every name that is understood, aliases too, as the manual writes it.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        NAMES.iter().map(|(name, _)| *name)
+    }
+
     /// Its own name, as the manual writes it.
     #[must_use]
     pub fn name(self) -> &'static str {

@@ -37,6 +37,7 @@ use super::{
     channel::Channel,
     command::Shell,
     disk::{Bell, Disk, Done, Task},
+    ending::PATIENCE,
     journal::{
         Journal,
         record::{self, BootId, Record},
@@ -48,9 +49,6 @@ use super::{
     respawn::{self, Respawns},
 };
 use openings::Openings;
-
-/// How long the end may take: service managers kill after 90 s.
-const END: Duration = Duration::from_secs(60);
 
 /// Variables of the environment that are for the daemon alone.
 const OUR_VARIABLES: [&str; 2] = ["NOTIFY_SOCKET", respawn::VARIABLE];

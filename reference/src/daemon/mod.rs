@@ -12,6 +12,7 @@ mod check;
 mod clock;
 pub mod command;
 mod disk;
+mod ending;
 mod errands;
 mod error;
 pub mod filter;

@@ -10,6 +10,7 @@ use nix::{
 use super::{
     capture::{ANY, Batch, Captures, Change, addresses},
     clock::{HELD_BACK, Moment, Steps, Translator},
+    ending::{End, Ending, PATIENCE},
     errands::{Answer, Errands, Mark},
     error::Error,
     filter::Interest,
@@ -26,8 +27,6 @@ use crate::{
     time::Instant,
 };
 
-/// How long commands may run when the daemon is told to end; a service manager loses patience at 90 s (CMD-7).
-const PATIENCE: i64 = 60_000_000_000;
 /// How long the doorkeeper may take to end, in milliseconds.
 const PARTING: u16 = 5_000;
 /// How many frames the engine is told of ahead.
@@ -94,10 +93,7 @@ struct Watcher {
     reading: Option<Reading>,
     /// SIGHUP came while the configuration was being read.
     read_again: bool,
-    /// When the daemon, which was told to end, ends in any case.
-    gives_up: Option<i64>,
-    /// How it ends.
-    status: Option<u8>,
+    ending: Ending,
 }
 
 /// A configuration that is being read again.
@@ -157,8 +153,7 @@ impl Watcher {
             listens: false,
             reading: None,
             read_again: false,
-            gives_up: None,
-            status: None,
+            ending: Ending::default(),
         };
         Ok((watcher, at_start))
     }
@@ -220,9 +215,9 @@ impl Watcher {
                 self.engine.foresee(ahead.by_ref().take(AHEAD).map(|(_, _, frame)| frame));
             }
             let at = self.translator.translate(stamp).max(self.engine.now());
-            let Self { engine, called, files, now, status, .. } = self;
+            let Self { engine, called, files, now, ending, .. } = self;
             for effect in engine.handle_frame(at, frame, loopback, &mut ()) {
-                *status = status.or(errands.carry_out(at, *now, effect, |path| mark(called, files, path)));
+                ending.exits(errands.carry_out(at, *now, effect, |path| mark(called, files, path)));
             }
         }
         drop(ahead);
@@ -253,7 +248,7 @@ impl Watcher {
     fn carry_out(&mut self, errands: &mut Errands, at: Instant, effect: Effect) {
         let Self { called, files, .. } = self;
         let exit = errands.carry_out(at.max(self.engine.now()), self.now, effect, |path| mark(called, files, path));
-        self.status = self.status.or(exit);
+        self.ending.exits(exit);
     }
 
     fn answers(&mut self, errands: &mut Errands, report: &mut Report) -> Result<(), Error> {
@@ -309,7 +304,7 @@ impl Watcher {
     }
 
     fn reload(&mut self, errands: &mut Errands) {
-        if self.gives_up.is_some() {
+        if self.ending.has_begun() {
             return;
         }
         if self.reading.is_some() {
@@ -405,22 +400,24 @@ impl Watcher {
     }
 
     fn quit(&mut self, errands: &mut Errands) {
-        if self.gives_up.is_some() {
+        if !self.ending.begin(self.now.monotonic) {
             return;
         }
         notify("STOPPING=1");
-        self.gives_up = Some(self.now.monotonic + PATIENCE);
         errands.quit();
         self.tell(errands, Input::Quit);
     }
 
     /// The exit status, once it is time.
     fn ends(&mut self, errands: &mut Errands) -> Option<u8> {
-        if self.status.is_none() && self.gives_up.is_some_and(|at| self.now.monotonic >= at) {
-            errands.say(self.now, "commands still run after 60 s: leaving them to themselves".to_owned());
-            return Some(0);
+        match self.ending.at(self.now.monotonic)? {
+            End::Done(status) => Some(status),
+            End::Late => {
+                let words = format!("commands still run after {} s: leaving them to themselves", PATIENCE.as_secs());
+                errands.say(self.now, words);
+                Some(0)
+            }
         }
-        self.status
     }
 
     /// Waits until there is something to do.
@@ -450,7 +447,7 @@ impl Watcher {
         // What is due waits for the frames that were captured before.
         let due = due.map(|due| i64::try_from(due.as_nanos()).unwrap_or(i64::MAX).saturating_add(HELD_BACK));
         let again = self.translator.remembers_a_step().then(|| self.now.monotonic + HELD_BACK);
-        let next = due.chain(self.gives_up).chain(again).min()?;
+        let next = due.chain(self.ending.next()).chain(again).min()?;
         let now = Moment::now().map_or(self.now.monotonic, |now| now.monotonic);
         Some(next.saturating_sub(now).max(0))
     }

@@ -7,18 +7,18 @@ use nix::sys::signal::Signal;
 use crate::world::{Daemon, World};
 
 /// The ports of every example's first sequence.
-const FIRST: [&str; 4] = ["7003", "9011", "8107", "7640"];
+pub(crate) const FIRST: [&str; 4] = ["7003", "9011", "8107", "7640"];
 /// Those of the one-time example's second sequence.
 const SECOND: [&str; 4] = ["12049", "7311", "20555", "9840"];
 
 /// An example's file.
-fn example(name: &str) -> String {
+pub(crate) fn example(name: &str) -> String {
     let path = format!("{}/examples/{name}", env!("CARGO_MANIFEST_DIR"));
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
 /// The text with something else in one place, which must be there.
-fn with(text: &str, old: &str, new: &str) -> String {
+pub(crate) fn with(text: &str, old: &str, new: &str) -> String {
     assert!(text.contains(old), "`{old}` is not in: {text}");
     text.replace(old, new)
 }

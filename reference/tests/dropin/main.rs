@@ -1,8 +1,12 @@
 //! The daemon in 0.8's place: started by what starts 0.8, with the same words and rights, and ended as that is ended. It
-//! needs root, iproute2, iptables, nftables, netcat-openbsd, util-linux and Debian's package `knockd`, whose unit file is read.
+//! needs root, iproute2, iptables, nftables, netcat-openbsd, openssh, util-linux and Debian's package `knockd`, whose unit file,
+//! daemon and client are used.
 #![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "real processes on real interfaces")]
 
+mod check;
 mod examples;
+mod guide;
+mod machine;
 mod refusals;
 mod world;
 

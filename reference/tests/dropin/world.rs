@@ -126,6 +126,16 @@ impl World {
         command
     }
 
+    /// Any program, in the server's network alone.
+    pub(crate) fn of_the_server(&self) -> Command {
+        self.of(&self.server)
+    }
+
+    /// Any program, in the client's network.
+    pub(crate) fn of_the_client(&self) -> Command {
+        self.of(&self.client)
+    }
+
     /// Any program, as a host of the world.
     fn of(&self, host: &str) -> Command {
         let mut command = Command::new("ip");
@@ -303,7 +313,7 @@ fn ip(words: &[&str]) {
 }
 
 /// Waits for what can only be asked for.
-fn wait_for(what: &str, condition: impl Fn() -> bool) {
+pub(crate) fn wait_for(what: &str, condition: impl Fn() -> bool) {
     let end = Instant::now() + PATIENCE;
     while !condition() {
         assert!(Instant::now() < end, "waited in vain for {what}");

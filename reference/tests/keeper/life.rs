@@ -197,7 +197,7 @@ fn an_orphan_hands_its_doors_over_to_a_new_daemon() {
     // It was asked, and has ended without closing anything.
     first.end();
     assert_eq!(world.noted(), ["opened"]);
-    assert_eq!(world.log().last().expect("a line"), "1 doors were left open by an earlier knockd, and will be closed");
+    assert_eq!(world.log().last().expect("a line"), "1 door was left open by an earlier knockd, and will be closed");
     second.die();
     world.start().bye();
     assert_eq!(world.noted(), ["opened", "closed"]);

@@ -89,6 +89,13 @@ impl Live {
         Ok(Self { adapter, daemon, client, script: None, jobs, measured, load })
     }
 
+    /// The same, with as much time granted to everything as the least exact machine needs: for whoever asks what happens,
+    /// and not when. A machine that is less exact is too busy all the same.
+    #[must_use]
+    pub fn unhurried(self) -> Self {
+        Self { measured: Arc::new(OnceLock::from(Ok(limits::COARSEST))), ..self }
+    }
+
     /// The same programs behind a script that spoils what they get or give: it is started in the place of the program,
     /// which it starts itself. How exact times are is measured once for all, without a script.
     #[must_use]

@@ -16,8 +16,10 @@ impl Keeper {
             let path = journal.path();
             self.say(&format!("{}: {damage}: what follows byte {} is lost", path.display(), found.whole));
         }
-        if !found.doors.is_empty() {
-            self.say(&format!("{} doors were left open by an earlier knockd, and will be closed", found.doors.len()));
+        match found.doors.len() {
+            0 => {}
+            1 => self.say("1 door was left open by an earlier knockd, and will be closed"),
+            count => self.say(&format!("{count} doors were left open by an earlier knockd, and will be closed")),
         }
         self.journal = Some(journal);
         self.openings.adopt(found, self.boot, boot::now());
@@ -39,7 +41,7 @@ impl Keeper {
         let (process, count) = (self.setup.watcher, self.openings.len());
         self.say(&format!("the watcher, process {process}, is gone: {why}; doors to be closed: {count}"));
         // A signal for the whole group has ended the watcher, perhaps before it could say so.
-        let told = self.told.is_some_and(|told| boot::now().saturating_sub(told) < END);
+        let told = self.told.is_some_and(|told| boot::now().saturating_sub(told) < PATIENCE);
         if told || self.end.is_some() {
             self.hurry();
         }
@@ -118,26 +120,22 @@ impl Keeper {
     pub(super) fn hurry(&mut self) {
         let now = boot::now();
         self.openings.hurry(now);
-        self.end.get_or_insert(now.saturating_add(END));
+        self.end.get_or_insert(now.saturating_add(PATIENCE));
     }
 
     /// Whether nothing is left to do. What the end of a daemon leaves behind stays in the journal.
     pub(super) fn is_over(&mut self) -> bool {
-        let late = self.end.is_some_and(|end| end <= boot::now());
-        let done = match self.life {
-            Life::Watched => false,
-            Life::Parting => late || self.openings.count_own() == 0,
-            Life::Orphan(Some(time)) if time <= boot::now() => {
-                self.respawn();
-                return self.is_over();
+        loop {
+            let (own, all) = (self.openings.count_own(), self.openings.len());
+            match self.life.next(boot::now(), self.end, own, all) {
+                Next::GoesOn => return false,
+                Next::StartsTheDaemon => self.respawn(),
+                Next::Ends => {
+                    self.part();
+                    return true;
+                }
             }
-            Life::Orphan(respawn) => late || self.openings.len() == 0 && respawn.is_none(),
-            Life::Over => true,
-        };
-        if done {
-            self.part();
         }
-        done
     }
 
     fn part(&mut self) {
@@ -155,5 +153,63 @@ impl Keeper {
         if let Some(pid_file) = self.pid_file.take() {
             pid_file.remove();
         }
+    }
+}
+
+/// What a doorkeeper does next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    GoesOn,
+    StartsTheDaemon,
+    Ends,
+}
+
+impl Life {
+    /// What follows at `now`, for one that has so many openings of its own to close, and so many in all. From `end` on it
+    /// waits for no command any more (CMD-7).
+    fn next(self, now: Duration, end: Option<Duration>, own: usize, all: usize) -> Next {
+        let late = end.is_some_and(|end| end <= now);
+        let is_over = match self {
+            Self::Watched => false,
+            Self::Parting => late || own == 0,
+            Self::Orphan(Some(time)) if time <= now => return Next::StartsTheDaemon,
+            Self::Orphan(respawn) => late || all == 0 && respawn.is_none(),
+            Self::Over => true,
+        };
+        if is_over { Next::Ends } else { Next::GoesOn }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Duration = Duration::from_secs(1_000);
+    const LATER: Duration = Duration::from_secs(1_060);
+
+    #[test]
+    fn commands_are_waited_for_until_the_end_and_no_longer() {
+        let just_before = LATER.saturating_sub(Duration::from_nanos(1));
+        for life in [Life::Parting, Life::Orphan(None)] {
+            assert_eq!(life.next(just_before, Some(LATER), 1, 1), Next::GoesOn, "{life:?}");
+            assert_eq!(life.next(LATER, Some(LATER), 1, 1), Next::Ends, "{life:?}");
+            assert_eq!(life.next(NOW, Some(LATER), 0, 0), Next::Ends, "{life:?}: all are closed");
+            assert_eq!(life.next(LATER, None, 1, 1), Next::GoesOn, "{life:?}: nobody has told it to end");
+        }
+    }
+
+    #[test]
+    fn the_watchers_openings_end_with_it() {
+        assert_eq!(Life::Watched.next(LATER, Some(NOW), 0, 0), Next::GoesOn, "it says itself when nothing follows");
+        assert_eq!(Life::Parting.next(NOW, Some(LATER), 0, 5), Next::Ends, "what it left is in the journal");
+        assert_eq!(Life::Orphan(None).next(NOW, Some(LATER), 0, 5), Next::GoesOn, "an orphan's are all its own");
+        assert_eq!(Life::Over.next(NOW, None, 5, 5), Next::Ends, "another doorkeeper has them");
+    }
+
+    #[test]
+    fn a_new_daemon_is_started_when_it_is_time() {
+        let waits = Life::Orphan(Some(LATER));
+        assert_eq!(waits.next(NOW, None, 0, 0), Next::GoesOn, "with no door open, too");
+        assert_eq!(waits.next(LATER, None, 3, 3), Next::StartsTheDaemon);
     }
 }
