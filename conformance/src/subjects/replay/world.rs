@@ -116,7 +116,7 @@ impl<'a> World<'a> {
         let doors = Doors::load(config, |path| {
             let name = name_of(path);
             let text = self.files.get(&name).cloned().ok_or("there is no such file")?;
-            Ok::<_, &str>(OneTimeFile { text, identity: name })
+            Ok::<_, &str>(OneTimeFile { text, identity: name, ..OneTimeFile::default() })
         });
         doors.map_err(|errors| errors.iter().map(|error| format!("{error}\n")).collect())
     }
