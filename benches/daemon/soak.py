@@ -3,8 +3,8 @@
 
 Three acts: SIGHUPs under a flood of first hits; changes of addresses and links; and knocks of all kinds among reloads,
 rotations of the log, kills of either process or both, and orderly ends. All random choices come from the seed, which is
-printed; what happens when depends on the machine as well. It needs root, iproute2 and nftables, works in network namespaces
-of its own, and ends its processes and deletes its namespaces also when it is interrupted.
+printed; what happens when depends on the machine as well. It needs root, iproute2 and nftables, works in network
+namespaces of its own, and ends its processes and deletes its namespaces also when it is interrupted.
 """
 
 import argparse
@@ -31,6 +31,7 @@ from side.storm import Storm  # noqa: E402
 from side.subject import Subject  # noqa: E402
 
 LATE = 1.0  # seconds; a machine on which a shell that does nothing takes longer is too busy to blame the daemon
+LATELY = 60  # seconds; whatever goes wrong is noticed within them
 LINES = 4_000
 FULL, LEAST = 600, 60  # seconds of the third act with which the first two are whole, and a tenth of that
 EXAMPLES = """\
@@ -67,7 +68,7 @@ def main():
             try:
                 play(lab, program, load, options)
             except Fault as fault:
-                late = load.longest(began)
+                late = load.longest(now() - LATELY)
                 kept = keep(lab.dir, options)
                 print(f"{fault}\nseed {options.seed}; the record, the log and the files are in {kept}")
                 if late > LATE:
@@ -83,16 +84,17 @@ def main():
 
 
 def arguments():
-    parser = argparse.ArgumentParser(description="puts the daemon under fire and looks whether it holds", epilog=EXAMPLES,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description="puts the daemon under fire and looks whether it holds",
+                                     epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--daemon", metavar="PATH", help="the daemon (default: built, target/release/knockd)")
     length = parser.add_mutually_exclusive_group()
-    length.add_argument("--seconds", type=float, metavar="N", default=FULL, help="how long the third act is (default 600);"
-                        " the first two are whole from 600 on, and shorter with it")
+    length.add_argument("--seconds", type=float, metavar="N", default=FULL,
+                        help="how long the third act is (default 600); the first two are whole from 600 on,"
+                        " and shorter with it")
     length.add_argument("--minutes", type=float, metavar="N", help="the same in minutes")
-    parser.add_argument("--seed", type=int, metavar="N", help="make these random choices again (default: others each time)")
+    parser.add_argument("--seed", type=int, metavar="N", help="make these random choices again (default: others)")
     parser.add_argument("--only", metavar="ACT", choices=ACTS, action="append", help=f"of {', '.join(ACTS)}")
-    parser.add_argument("--keep", metavar="DIR", help="where to keep the files of a run that failed (default: a new one)")
+    parser.add_argument("--keep", metavar="DIR", help="where to keep the files of a run that failed (default: new)")
     options = parser.parse_args()
     options.seconds = options.minutes * 60 if options.minutes is not None else options.seconds
     if not 0 < options.seconds <= 86_400:

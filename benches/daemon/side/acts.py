@@ -12,7 +12,8 @@ from .ledger import TOLERANCE, Fault, Knock, now
 from .rows import KNOCKERS, good_knocks
 
 EACH = 5  # pieces of one pass of the flood
-BUSY = 0.1  # seconds; where a shell that does nothing takes longer, the daemon may have missed what the ring cannot hold
+# Seconds. Where a shell that does nothing takes longer, the daemon may have missed what the ring cannot hold.
+BUSY = 0.1
 PACE = 0.03  # seconds between two changes, at most
 SETTLED = 0.5  # seconds after which a change of addresses has been noticed
 MORE_MEMORY = 2048  # kilobytes by which a process may be larger than after its first load
@@ -39,12 +40,13 @@ class Steady:
             if all(count == self.descriptors[name] for name, (count, _) in vitals.items()):
                 break
             if time.monotonic() > deadline:
-                raise Fault(f"descriptors: {self.descriptors} became {({name: count for name, (count, _) in vitals.items()})}")
+                raise Fault(f"descriptors: {self.descriptors}, and then, with RSS: {vitals}")
             time.sleep(0.05)
         for name, (_, rss) in vitals.items():
             if rss > self.rss[name] + MORE_MEMORY:
                 raise Fault(f"the RSS of the {name} grew from {self.rss[name]} to {rss} kB")
-        return ", ".join(f"{name} {self.rss[name] / 1024:.1f} to {rss / 1024:.1f} MB" for name, (_, rss) in vitals.items())
+        return ", ".join(f"{name} {self.rss[name] / 1024:.1f} to {rss / 1024:.1f} MB"
+                         for name, (_, rss) in vitals.items())
 
 
 def alive(subject):
@@ -93,8 +95,9 @@ def flood(ground, subject, ledger, once, load, signals, say):
     readings = sum("re-reading config file" in line for line in subject.log.lines[first_line:])
     if readings < passes:
         raise Fault(f"the configuration was read again {readings} times after {passes * EACH} signals")
-    return (f"{passes * EACH} SIGHUPs ({readings} readings), {passes * EACH} knocks opened under {passes} x 65,536 first hits"
-            f" at {frames.count * passes / busy / 1e6:.2f} million a second, {dropped} packets dropped; {size}")
+    return (f"{passes * EACH} SIGHUPs ({readings} readings), {passes * EACH} knocks opened under {passes} x 65,536"
+            f" first hits at {frames.count * passes / busy / 1e6:.2f} million a second,"
+            f" {dropped} packets dropped; {size}")
 
 
 def _wait(subject, ledger, knock, load, began):
@@ -133,7 +136,8 @@ class Addresses:
                 made += self._link(self.ground.recreate, lost=lambda _: True)
                 links += 1
             elif kind < 0.03:
-                made += self._link(lambda: (self.ground.down(), time.sleep(self.random.uniform(0, 0.1)), self.ground.up()),
+                pause = self.random.uniform(0, 0.1)
+                made += self._link(lambda: (self.ground.down(), time.sleep(pause), self.ground.up()),
                                    lost=lambda address: address.version == 6)
                 links += 1
             elif self.random.random() < len(self.there) / (len(self.there) + len(self.gone)):
@@ -151,8 +155,8 @@ class Addresses:
         settle(self.subject, self.ledger)
         if knocks < changes / 4:
             raise LabError(f"only {knocks} knocks in {changes} changes of addresses")
-        return (f"{made} changes of addresses and links, {links} times a link that went and came, {knocks} knocks opened;"
-                f" {steady.still()}")
+        return (f"{made} changes of addresses and links, {links} times a link that went and came,"
+                f" {knocks} knocks opened; {steady.still()}")
 
     def _move(self, address, here, there, change):
         change(address)
@@ -191,8 +195,8 @@ class Addresses:
         return 2
 
     def _knock(self):
-        """At an address that has been there for long enough to be known, and now and then at one that is not there. Says
-        whether a door is to open."""
+        """At an address that has been there for long enough to be known, and now and then at one that is not there.
+        Says whether a door is to open."""
         since = now() - SETTLED
         known = [address for address, at in self.there.items() if at < since]
         known += HOME if self.home < since else []

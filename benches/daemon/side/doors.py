@@ -101,7 +101,8 @@ class Maker:
             frame = hit(source, destination, port, udp, self.random.randrange(30000, 60000),
                         self.random.getrandbits(32), flags)
             # A copy of a segment is no second hit.
-            frames += [frame] * (2 if not udp and must is not False and fault is None and self.random.random() < 0.1 else 1)
+            twice = not udp and must is not False and fault is None and self.random.random() < 0.1
+            frames += [frame] * (2 if twice else 1)
         stop = stop if stop is None or isinstance(stop, tuple) else (stop, stop)
         return Sent(self.ledger.add(Knock(name, source, must and fault is None, now(), stop, line)), frames)
 

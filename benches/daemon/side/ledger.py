@@ -1,10 +1,9 @@
 """What was knocked, what the commands say that they did, and whether the one follows from the other.
 
-Each command appends one line to the record: what it is, its door, the source and the time since the boot. Each knock comes
-from an address of its own, so that door and source name it.
+Each command appends one line to the record: what it is, its door, the source and the time since the boot. Each knock
+comes from an address of its own, so that door and source name it.
 """
 
-import contextlib
 import ipaddress
 import os
 import time
@@ -27,8 +26,8 @@ class Fault(Exception):
 
 
 class Knock:
-    """A knock that was sent, or is being sent. `must` says what becomes of it: True, it opens; False, it does not; None,
-    either will do."""
+    """A knock that was sent, or is being sent. `must` says what becomes of it: True, it opens; False, it does not;
+    None, either will do."""
 
     def __init__(self, door, source, must, first, stop=None, line=None):
         self.door, self.source, self.must = door, str(source), must
@@ -151,8 +150,8 @@ class Ledger:
         return [cut for cut in self.cuts if cut.begin <= end and (cut.end or end) >= begin]
 
     def _deadline(self, start, most):
-        """When a door that was opened at `start` must be closed. Without a doorkeeper that can only be once there is one
-        again; one that does not know when the start command ended begins to count anew."""
+        """When a door that was opened at `start` must be closed. Without a doorkeeper that can only be once there is
+        one again; one that does not know when the start command ended begins to count anew."""
         deadline = start + most + TOLERANCE
         for cut in self.cuts:
             if cut.keeper and start - AROUND <= cut.begin <= deadline:
@@ -223,9 +222,3 @@ class OneTime:
             if line not in marked:
                 raise Fault(f"a line opened and is not marked: {knocks[0]}")
         return marked
-
-
-def quietly(function, *arguments):
-    with contextlib.suppress(OSError):
-        return function(*arguments)
-    return None

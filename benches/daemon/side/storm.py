@@ -6,9 +6,12 @@ import os
 import signal
 import time
 
+from recorder.lab import wait_for
+
 from . import doors
 from .acts import Steady, alive, settle
 from .ledger import TOLERANCE, Fault, now
+from .subject import state_of
 
 BETWEEN = 1.5  # seconds after which a reload is over
 KNOCKS = 25  # a second
@@ -225,6 +228,8 @@ class Storm:
         self.ledger.cut("watcher", keeper=False)
         pid, keeper = self.subject.watcher, self.subject.keeper
         self.subject.signal(signal.SIGKILL, pid)
+        # Until it has ended it is the daemon that runs, and another one is refused.
+        wait_for("the end of a process that was killed", lambda: state_of(pid) in (None, "Z"))
         self.stale = True
         if with_respawn:
             self.deaths.append(now())

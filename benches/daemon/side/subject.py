@@ -182,7 +182,8 @@ class Subject:
 
     def zombies(self):
         """Its children that have ended and that it takes no notice of."""
-        return {pid for pid, parent, state in family(os.getpid()) if state == "Z" and parent in (self.watcher, self.keeper)}
+        ours = (self.watcher, self.keeper)
+        return {pid for pid, parent, state in family(os.getpid()) if state == "Z" and parent in ours}
 
     def commands(self):
         """The processes that are not of the daemon's program, but started by it."""

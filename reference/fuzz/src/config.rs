@@ -26,8 +26,10 @@ pub fn config(text: &[u8]) {
     for finding in found.iter().chain(&one_time_trap(text)) {
         place(text, finding);
     }
+    // Each has a picture of its own, and drawing takes longer than all the rest.
+    let few = &found[..found.len().min(4)];
     for style in [Style::Plain, Style::Colours] {
-        assert_eq!(render("knockd.conf", text, found, style).is_empty(), found.is_empty());
+        assert_eq!(render("knockd.conf", text, few, style).is_empty(), few.is_empty());
     }
     rewritten(text, &parsed);
 }

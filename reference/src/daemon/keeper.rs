@@ -48,7 +48,7 @@ use super::{
     pid_file::PidFile,
     respawn::{self, Respawns},
 };
-use openings::Openings;
+use openings::{Openings, nanos};
 
 /// Variables of the environment that are for the daemon alone.
 const OUR_VARIABLES: [&str; 2] = ["NOTIFY_SOCKET", respawn::VARIABLE];

@@ -44,7 +44,7 @@ fn with_0_8(config: &str, firewall: &str) -> Machine {
     assert!(machine.lets_in(), "without a firewall everybody gets in");
     machine.runs(firewall);
     machine.runs("systemctl start knockd");
-    machine.world.listening();
+    machine.world.captures();
     assert!(!machine.lets_in(), "the firewall is shut");
     machine.opens(OLD, &FIRST);
     machine.shuts();
@@ -66,7 +66,7 @@ fn replaced(machine: &Machine, steps: &[String]) {
     machine.shuts();
 
     machine.runs(swap);
-    machine.world.listening();
+    machine.world.captures();
     assert!(machine.runs("ls -l /proc/$(cat /run/knockd.main)/exe").ends_with("-> /usr/sbin/knockd\n"));
     machine.opens(NEW, &FIRST);
     let mut session = machine.session();
@@ -93,19 +93,19 @@ fn the_guide_replaces_0_8_with_iptables_and_takes_it_back() {
     machine.wait_for_text("/var/log/knockd.log", "re-reading config file: /etc/knockd.conf");
     machine.opens(NEW, &FIRST);
     machine.runs(keep);
-    machine.world.listening();
+    machine.world.captures();
     machine.shuts();
     machine.opens(NEW, &FIRST);
     assert!(machine.runs("ls /var/lib/knockd").ends_with(".journal\n"));
     machine.runs("systemctl stop knockd");
     machine.shuts();
     machine.runs("systemctl start knockd");
-    machine.world.listening();
+    machine.world.captures();
     machine.opens(NEW, &FIRST);
 
     machine.runs("sed -i 's/= 3600$/= 3/' /etc/knockd.conf");
     machine.runs(back);
-    machine.world.listening();
+    machine.world.captures();
     assert!(!machine.lets_in(), "the end has shut the door");
     assert_old(&machine);
     machine.opens(OLD, &FIRST);
@@ -123,7 +123,7 @@ fn the_guide_replaces_0_8_with_nftables_and_undoes_itself() {
     locked_out[3] = with(&steps[3], "systemctl stop knockd-back.timer\n", "");
     replaced(&machine, &locked_out);
     machine.runs("xargs -0 env </run/knockd-back");
-    machine.world.listening();
+    machine.world.captures();
     assert_old(&machine);
     machine.opens(NEW, &FIRST);
     machine.shuts();
@@ -148,7 +148,7 @@ fn the_readme_installs_it_anew() {
     machine.runs(&format!("cd {}\n{install}", root.display()));
     let said = machine.runs(&format!("export PATH=/usr/local/sbin:$PATH\n{start}"));
     assert_eq!(said, "/etc/knockd.conf: good: 1 door, no warnings\n");
-    machine.world.listening();
+    machine.world.captures();
     assert!(machine.runs("ls -l /proc/$(cat /run/knockd.main)/exe").ends_with("-> /usr/local/sbin/knockd\n"));
     machine.opens(NEW, &FIRST);
     machine.shuts();

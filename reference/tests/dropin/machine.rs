@@ -5,10 +5,11 @@ use std::{
     fs,
     io::{BufRead, BufReader, Write},
     os::unix::fs::PermissionsExt,
+    path::Path,
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
 };
 
-use crate::world::{SERVER, World, succeeds, wait_for};
+use crate::world::{SERVER, World, succeeds, wait_for, wait_for_text};
 
 /// What begins the machine: `$1` is a folder of the test's.
 const BOOT: &str = r#"
@@ -97,7 +98,8 @@ impl Machine {
 
     /// Waits until a file of the machine has a text.
     pub(crate) fn wait_for_text(&self, path: &str, text: &str) {
-        wait_for(text, || self.runs(&format!("cat {path} 2>/dev/null || :")).contains(text));
+        let file = format!("/proc/{}/root{path}", self.holder.id());
+        wait_for_text(Path::new(&file), text, 1);
     }
 
     /// SSH from the client.

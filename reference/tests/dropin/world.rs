@@ -2,8 +2,10 @@
 //! as the machine's own tools start it.
 
 use std::{
+    cell::{Cell, RefCell},
     fs,
-    io::{BufRead, BufReader, ErrorKind, Read},
+    io::{self, BufRead, BufReader, ErrorKind, Read},
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     os::{
         fd::AsFd,
         unix::fs::{OpenOptionsExt, PermissionsExt},
@@ -18,7 +20,13 @@ use std::{
 use nix::{
     libc,
     poll::{PollFd, PollFlags, PollTimeout, poll},
-    sys::signal::{Signal, kill},
+    sched::{CloneFlags, setns},
+    sys::{
+        inotify::{AddWatchFlags, InitFlags, Inotify},
+        signal::{Signal, kill},
+        time::TimeSpec,
+        timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags},
+    },
     unistd::Pid,
 };
 
@@ -37,6 +45,9 @@ pub(crate) struct World {
     server: String,
     client: String,
     doors: BufReader<fs::File>,
+    /// How often a daemon was started.
+    starts: Cell<usize>,
+    services: RefCell<Vec<TcpListener>>,
 }
 
 impl World {
@@ -57,7 +68,8 @@ impl World {
         fs::copy(env!("CARGO_BIN_EXE_knockd"), directory.path().join("knockd")).expect("the daemon is built");
         fs::create_dir(directory.path().join("run")).expect("a folder");
         let (server, client) = (format!("{name}-s"), format!("{name}-c"));
-        let world = Self { directory, server, client, doors: BufReader::new(doors) };
+        let (starts, services) = (Cell::new(0), RefCell::new(Vec::new()));
+        let world = Self { directory, server, client, doors: BufReader::new(doors), starts, services };
         world.connect();
         world
     }
@@ -146,12 +158,18 @@ impl World {
     /// Starts `script`, the last command of which becomes the daemon, in the foreground.
     pub(crate) fn start(&self, script: &str) -> Daemon {
         let mut command = self.on_the_server(script);
+        self.starts.set(self.starts.get() + 1);
         let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the shell");
         Daemon { process: child }
     }
 
-    /// Waits until somebody on the server captures.
+    /// Waits until the daemon that was started last has logged that it listens.
     pub(crate) fn listening(&self) {
+        self.wait_for_log("starting up, listening on ", self.starts.get());
+    }
+
+    /// Waits until somebody on the server captures, whoever started it.
+    pub(crate) fn captures(&self) {
         wait_for("a capture", || {
             let table =
                 self.of(&self.server).args(["cat", "/proc/net/packet"]).output().expect("it can be read").stdout;
@@ -221,12 +239,21 @@ impl World {
 
     /// Waits until none of its processes is left.
     pub(crate) fn gone(&self) {
-        wait_for("the daemon's end", || self.processes().is_empty());
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let processes = self.processes();
+            let Some(first) = processes.first() else { return };
+            let first = rustix::process::Pid::from_raw(first.as_raw()).expect("a process number");
+            // It may have ended by now.
+            if let Ok(handle) = rustix::process::pidfd_open(first, rustix::process::PidfdFlags::empty()) {
+                ready("the daemon's end", &handle, end);
+            }
+        }
     }
 
     /// Waits until the log has `text` so often.
     pub(crate) fn wait_for_log(&self, text: &str, count: usize) {
-        wait_for(text, || self.log().matches(text).count() >= count);
+        wait_for_text(&self.path("log"), text, count);
     }
 
     /// Runs a shell script on the server to its end; what it said.
@@ -236,25 +263,29 @@ impl World {
         String::from_utf8_lossy(&done.stdout).into_owned()
     }
 
-    /// Starts a service on the server that takes every connection, and ends with the world.
+    /// Starts a service on the server: the system takes connections for it, as many as a test makes.
     pub(crate) fn serve(&self, port: u16) {
-        // It shares the namespace, and nothing that this process waits for.
-        self.runs(&format!("nc -lk 0.0.0.0 {port} </dev/null >/dev/null 2>&1 &"));
-        wait_for("the service", || self.connects(port));
+        let listener = inside(&self.server, || TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)));
+        self.services.borrow_mut().push(listener.expect("the port is free"));
     }
 
-    /// Whether a connection to a port of the server is made, from the client.
+    /// Whether a connection to a port of the server is made, from the client, at once.
     pub(crate) fn connects(&self, port: u16) -> bool {
-        // `-w` gives up on one that nobody answers.
-        let port = port.to_string();
-        let mut command = self.of(&self.client);
-        command.args(["nc", "-z", "-w", "1", SERVER, &port]).stdin(Stdio::null()).stderr(Stdio::null());
-        command.status().expect("netcat-openbsd is installed").success()
+        self.connects_within(port, Duration::from_secs(1))
     }
 
-    /// Waits until a connection to a port is made.
+    fn connects_within(&self, port: u16, patience: Duration) -> bool {
+        let server = SocketAddr::new(SERVER.parse().expect("an address"), port);
+        match inside(&self.client, || TcpStream::connect_timeout(&server, patience)) {
+            Ok(_) => true,
+            Err(error) if [ErrorKind::TimedOut, ErrorKind::WouldBlock].contains(&error.kind()) => false,
+            Err(error) => panic!("a firewall says nothing: {error}"),
+        }
+    }
+
+    /// Waits until a connection to a port is made: the client's system sends its SYN again and again.
     pub(crate) fn wait_until_it_connects(&self, port: u16) {
-        wait_for("an open door", || self.connects(port));
+        assert!(self.connects_within(port, PATIENCE), "waited in vain for an open door; the log: {}", self.log());
     }
 
     /// Waits until no connection to a port is made any more.
@@ -312,11 +343,43 @@ fn ip(words: &[&str]) {
     succeeds(&Command::new("ip").args(words).output().expect("iproute2 is installed"));
 }
 
-/// Waits for what can only be asked for.
+/// What `act` gives on a host of the world. A thread of its own enters the host, and ends there.
+fn inside<T: Send>(host: &str, act: impl FnOnce() -> io::Result<T> + Send) -> io::Result<T> {
+    let namespace = fs::File::open(Path::new("/run/netns").join(host))?;
+    let enter = move || setns(namespace, CloneFlags::CLONE_NEWNET).map_err(io::Error::from).and_then(|()| act());
+    thread::scope(|scope| scope.spawn(enter).join().expect("it does not panic"))
+}
+
+/// Waits until a file has `text` so often.
+pub(crate) fn wait_for_text(file: &Path, text: &str, count: usize) {
+    let end = Instant::now() + PATIENCE;
+    let watch = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC).expect("inotify");
+    let changes = AddWatchFlags::IN_MODIFY | AddWatchFlags::IN_CREATE | AddWatchFlags::IN_MOVED_TO;
+    watch.add_watch(file.parent().expect("it lies in a folder"), changes).expect("the folder is there");
+    while fs::read_to_string(file).unwrap_or_default().matches(text).count() < count {
+        ready(text, &watch, end);
+        watch.read_events().expect("something has changed");
+    }
+}
+
+/// Waits for what can only be asked for, five times a second: the kernel tells nobody that an element's time in a set is
+/// over, nor who captures.
 pub(crate) fn wait_for(what: &str, condition: impl Fn() -> bool) {
     let end = Instant::now() + PATIENCE;
+    let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_CLOEXEC).expect("a timer");
+    let pace = Expiration::Interval(TimeSpec::from_duration(Duration::from_millis(200)));
+    timer.set(pace, TimerSetTimeFlags::empty()).expect("it is ours");
     while !condition() {
-        assert!(Instant::now() < end, "waited in vain for {what}");
-        thread::sleep(Duration::from_millis(10));
+        ready(what, &timer, end);
+        timer.wait().expect("it has rung");
     }
+}
+
+/// Waits until there is something to read, or fails at `end`.
+fn ready(what: &str, descriptor: &impl AsFd, end: Instant) {
+    let left = end.saturating_duration_since(Instant::now());
+    assert!(!left.is_zero(), "waited in vain for {what}");
+    let left = PollTimeout::try_from(left).expect("it is short");
+    let ready = poll(&mut [PollFd::new(descriptor.as_fd(), PollFlags::POLLIN)], left);
+    assert_eq!(ready, Ok(1), "waited in vain for {what}");
 }

@@ -104,6 +104,21 @@ fn a_folder_that_others_can_write_or_replace_holds_no_journal() {
     assert_eq!(world.noted().last().expect("a line"), "run!");
 }
 
+/// A daemon that dies again and again would else leave a door open for ever.
+#[test]
+fn a_time_that_had_to_begin_anew_does_so_once() {
+    let world = World::new();
+    world.write_journal(&[OpenDoor { stop: world.stop("closed", HOUR), due: None }]);
+    let due = || world.journal()[0].due.expect("its time has begun");
+    let before = clock::now();
+    world.start().kill_both();
+    let (of, first) = due();
+    assert_eq!(of, boot());
+    assert!((nanos(before + HOUR)..=nanos(clock::now() + HOUR)).contains(&first), "{first}");
+    world.start().kill_both();
+    assert_eq!(due(), (of, first));
+}
+
 #[test]
 fn what_is_another_daemons_or_no_journal_is_neither_run_nor_overwritten() {
     let world = World::new();

@@ -65,19 +65,26 @@ pub(super) struct Openings {
 
 impl Openings {
     /// Takes over what a journal says. What another boot has opened is due at once; where nobody has seen the start
-    /// command end, the time begins now.
-    pub(super) fn adopt(&mut self, found: Recovered, boot: BootId, now: Duration) {
+    /// command end, the time begins now. Gives the openings whose times the journal lacks, for it to have them.
+    #[must_use]
+    pub(super) fn adopt(&mut self, found: Recovered, boot: BootId, now: Duration) -> Vec<(u64, Duration)> {
+        let mut begun = Vec::new();
         for (number, mut door) in found.doors {
             let due = match door.due {
                 Some((of, due)) if of == boot => Duration::from_nanos(due),
                 Some(_) => now,
-                None => now.saturating_add(door.stop.after),
+                None => {
+                    let due = now.saturating_add(door.stop.after);
+                    begun.push((number, due));
+                    due
+                }
             };
             door.due = Some((boot, nanos(due)));
             self.due.insert((due, number));
             self.all.insert(number, Opening { door, job: None, state: State::Open(due) });
         }
         self.next = self.next.max(found.next);
+        begun
     }
 
     /// A start command that waits for its record of this batch; gives the opening's number.
@@ -242,7 +249,8 @@ impl Openings {
     }
 }
 
-fn nanos(time: Duration) -> u64 {
+/// Nanoseconds, as the journal has them.
+pub(super) fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 

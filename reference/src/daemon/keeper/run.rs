@@ -164,8 +164,7 @@ impl Keeper {
             (Kind::Start, Some(opening)) => {
                 let due = self.openings.opened(opening, self.boot, boot::now());
                 if let Some(due) = due {
-                    let due = u64::try_from(due.as_nanos()).unwrap_or(u64::MAX);
-                    self.record(&Record::Opened { opening, boot: self.boot, due });
+                    self.record(&Record::Opened { opening, boot: self.boot, due: nanos(due) });
                 }
                 command.job
             }
