@@ -20,6 +20,9 @@ pub struct Picture {
     pub file: String,
     /// What it shows.
     pub title: String,
+    /// How many decimals of its numbers are shown.
+    #[serde(default = "one")]
+    pub decimals: usize,
     /// From top to bottom.
     pub panel: Vec<Panel>,
 }
@@ -36,19 +39,26 @@ pub struct Panel {
     pub row: Vec<Row>,
 }
 
-/// One kind of packet.
+fn one() -> usize {
+    1
+}
+
+/// One thing that was measured: a kind of packet, mostly.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Row {
-    /// The packet.
+    /// What.
     pub label: String,
-    /// Nanoseconds, one number for each series.
+    /// Nanoseconds, or what the panel's title says; one number for each series.
     pub nanos: Vec<f64>,
     /// Where the target of the second series lies, if it has one.
     pub limit: Option<Limit>,
+    /// The target is not met; the page says why.
+    #[serde(default)]
+    pub missed: bool,
 }
 
-/// The most that a packet may take.
+/// The most that the second series may have.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "lowercase", deny_unknown_fields)]
 pub enum Limit {
@@ -56,8 +66,10 @@ pub enum Limit {
     Times(f64),
     /// The first series divided by this.
     Share(f64),
-    /// This many nanoseconds more than the first series.
+    /// This much more than the first series.
     More(f64),
+    /// This, whatever the first series has.
+    Most(f64),
 }
 
 impl Measured {
@@ -83,7 +95,7 @@ impl Measured {
 }
 
 impl Row {
-    /// The target in nanoseconds.
+    /// The target.
     #[must_use]
     pub fn most(&self) -> Option<f64> {
         let first = self.nanos.first()?;
@@ -91,6 +103,7 @@ impl Row {
             Limit::Times(times) => first * times,
             Limit::Share(share) => first / share,
             Limit::More(more) => first + more,
+            Limit::Most(most) => most,
         })
     }
 }
@@ -113,7 +126,7 @@ pub fn draw(picture: &Picture) -> String {
     let mut drawn = text(&mut body, 16.0, y, "font-size='16' font-weight='bold'", &picture.title);
     for panel in &picture.panel {
         y += 34.0;
-        drawn = drawn.and_then(|()| draw_panel(&mut body, panel, &mut y));
+        drawn = drawn.and_then(|()| draw_panel(&mut body, panel, picture.decimals, &mut y));
     }
     // A string takes everything.
     debug_assert!(drawn.is_ok());
@@ -125,7 +138,7 @@ pub fn draw(picture: &Picture) -> String {
     )
 }
 
-fn draw_panel(out: &mut String, panel: &Panel, y: &mut f64) -> fmt::Result {
+fn draw_panel(out: &mut String, panel: &Panel, decimals: usize, y: &mut f64) -> fmt::Result {
     text(out, 16.0, *y, "font-weight='bold'", &panel.title)?;
     *y += LINE;
     legend(out, &panel.series, *y)?;
@@ -141,7 +154,7 @@ fn draw_panel(out: &mut String, panel: &Panel, y: &mut f64) -> fmt::Result {
             // The target's line would run through the number.
             let behind = limit.filter(|x| place > 0 && (end..end + NUMBER).contains(x));
             writeln!(out, "<rect x='{LEFT}' y='{y}' width='{long:.1}' height='{BAR}' fill='{colour}'/>")?;
-            text(out, behind.unwrap_or(end) + 5.0, *y + 11.0, "font-size='11'", &format!("{nanos:.1}"))?;
+            text(out, behind.unwrap_or(end) + 5.0, *y + 11.0, "font-size='11'", &format!("{nanos:.decimals$}"))?;
             *y += BAR;
         }
         let middle = (top + *y) / 2.0 + 4.0;

@@ -28,25 +28,30 @@ fn each_picture_is_what_the_command_draws_and_is_shown() {
 #[test]
 fn the_tables_tell_the_numbers_of_the_pictures() {
     let readme = read("README.md");
-    for row in measured().picture.iter().flat_map(|picture| &picture.panel).flat_map(|panel| &panel.row) {
+    let measured = measured();
+    let rows = measured
+        .picture
+        .iter()
+        .flat_map(|picture| picture.panel.iter().flat_map(|panel| &panel.row).map(|row| (row, picture.decimals)));
+    for (row, decimals) in rows {
         let begins = |line: &&str| {
             let cell = line.strip_prefix("| ").and_then(|line| line.split(" |").next());
             cell.is_some_and(|cell| cell.trim_matches('`').starts_with(&row.label))
         };
         let told = readme.lines().filter(begins).any(|line| {
             let cells: Vec<&str> = line.split('|').map(str::trim).collect();
-            row.nanos.iter().all(|nanos| cells.contains(&format!("{nanos:.1}").as_str()))
+            row.nanos.iter().all(|nanos| cells.contains(&format!("{nanos:.decimals$}").as_str()))
         });
         assert!(told, "no table tells {:?} of `{}`", row.nanos, row.label);
     }
 }
 
-/// What the machine measured has met what it is held to.
+/// What the machine measured has met what it is held to, but for what is said to be missed.
 #[test]
-fn the_targets_are_met() {
+fn the_targets_are_met_or_said_to_be_missed() {
     for row in measured().picture.iter().flat_map(|picture| &picture.panel).flat_map(|panel| &panel.row) {
         let most = row.most().expect("every row of these has a target");
-        assert!(row.nanos[1] <= most, "`{}`: {} is more than {most}", row.label, row.nanos[1]);
+        assert_eq!(row.nanos[1] > most, row.missed, "`{}`: {} of {most}", row.label, row.nanos[1]);
     }
 }
 

@@ -16,6 +16,8 @@ pub enum Ability {
     TimedCommands,
     /// Files beside the configuration.
     Files,
+    /// Each write to a file is seen in its place among what else is done.
+    Marks,
     /// It can be sent signals.
     Signals,
     /// It reads its configuration again.
@@ -66,11 +68,12 @@ pub enum Ability {
 
 impl Ability {
     /// All of them.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::Log,
         Self::Commands,
         Self::TimedCommands,
         Self::Files,
+        Self::Marks,
         Self::Signals,
         Self::Reload,
         Self::Restart,
@@ -104,6 +107,7 @@ impl Ability {
             Self::Commands => "commands",
             Self::TimedCommands => "timed-commands",
             Self::Files => "files",
+            Self::Marks => "marks",
             Self::Signals => "signals",
             Self::Reload => "reload",
             Self::Restart => "restart",

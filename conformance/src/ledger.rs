@@ -4,7 +4,7 @@
 //! longer fails, fails in another way, is no longer judged, or matches no case is a complaint, and a complaint fails the
 //! run.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, mem};
 
 use serde::{Deserialize, Serialize};
 
@@ -84,7 +84,7 @@ impl Ledger {
     }
 
     /// Holds the ledger against what happened: a failure that an entry describes becomes [`Outcome::Known`], any other one
-    /// in a disturbed world [`Outcome::Broken`], and what is wrong with the entries comes back. `subject` is who observed; `exists` knows every case, selected or not.
+    /// in a disturbed world [`Outcome::Disturbed`], and what is wrong with the entries comes back. `subject` is who observed; `exists` knows every case, selected or not.
     #[must_use]
     pub fn hold(&self, judged: &mut [Judged<'_>], subject: &str, exists: &dyn Fn(&str) -> bool) -> Vec<Complaint> {
         let mut complaints = Vec::new();
@@ -121,12 +121,12 @@ impl Ledger {
                     }
                 }
                 // Nothing is known about the daemon, and the run fails for it.
-                Outcome::Known(..) | Outcome::Broken(_) => {}
+                Outcome::Known(..) | Outcome::Broken(_) | Outcome::Disturbed(..) => {}
             }
         }
         for judged in judged {
-            if let (Outcome::Failed(_), Some(why)) = (&judged.outcome, judged.disturbance.take()) {
-                judged.outcome = Outcome::Broken(why);
+            if let (Outcome::Failed(problems), Some(why)) = (&mut judged.outcome, judged.disturbance.take()) {
+                judged.outcome = Outcome::Disturbed(mem::take(problems), why);
             }
         }
         complaints
@@ -141,7 +141,11 @@ impl Ledger {
             let old = self.deviation.iter().find(|entry| entry.case == judged.case.id);
             let problems = match &judged.outcome {
                 Outcome::Failed(problems) | Outcome::Known(problems, _) => Some(check::signature(problems)),
-                Outcome::Passed | Outcome::Skipped(_) | Outcome::Unclaimed(_) | Outcome::Broken(_) => None,
+                Outcome::Passed
+                | Outcome::Skipped(_)
+                | Outcome::Unclaimed(_)
+                | Outcome::Broken(_)
+                | Outcome::Disturbed(..) => None,
             };
             if let (
                 Outcome::Skipped(_) | Outcome::Unclaimed(_),

@@ -49,6 +49,9 @@ pub enum Outcome {
     Unclaimed(Vec<String>),
     /// The world broke: no word about the daemon either, and no full verdict.
     Broken(Broken),
+    /// It was not as expected, but the world may be to blame: no verdict either. What is wrong is kept, never nothing:
+    /// who reads it often sees that no world does that.
+    Disturbed(Vec<Problem>, Broken),
 }
 
 /// Carries every case to the subject, `jobs` at a time, and judges it. What comes back is in the order of the cases;

@@ -40,6 +40,8 @@ pub enum Sight {
         /// What was in it.
         bytes: Option<Vec<u8>>,
     },
+    /// The daemon wrote to a file of this name, which was there before: a one-time mark.
+    Mark(String),
     /// The daemon, or the client, ended with this status; 128 and the signal's number if a signal ended it.
     Exit(i32),
     /// A second daemon ended with this status.

@@ -45,6 +45,7 @@ fn what_is_wrong_is_told_with_file_and_line() {
         ("+0.1  alice > tcp 22", "0.0x  alice > tcp 22", "mine.toml:13: `0.0x` is no time"),
         ("      run   open alice\n", "", "needs at least one expectation"),
         ("      run   open alice", "      rum   open alice", "mine.toml:16: `rum` is neither"),
+        ("      run   open alice", "      run   opensesame alice", "timeline line 5: there is no program `opensesame`"),
         ("      run   open alice", "      file  secrets spent", "there is no text `spent`"),
         ("[[case]]", "[[cases]]", "unknown field `cases`"),
         ("config  =", "client  = \"server 7000\"\nconfig  =", "either `config` or `client`"),

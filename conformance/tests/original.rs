@@ -122,7 +122,7 @@ fn a_command_that_reads_takes_no_answer() {
     passes(
         "[one]\nsequence = 7000\ncommand = read line; open %IP%\n",
         "0.0 alice > tcp 7000 syn\n  run read line; open alice\n+1 signal hup\n+1 alice > tcp 7000 syn\n  run read line; open alice\n",
-        "",
+        "commands.read = {}",
     );
 }
 

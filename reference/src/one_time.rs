@@ -1,7 +1,8 @@
 //! A file of one-time sequences: its text -> the next sequence, and the one-byte edit that spends it (ONCE).
 //!
-//! The file is read once, from front to back, as its sequences are used up: a start costs one pass over the used lines,
-//! and a knock costs the line that follows (ONCE-9). What is disabled, blank or no sequence is passed over, never changed.
+//! The file is read once, from front to back, as its sequences are used up: a start costs one pass over the used lines, at
+//! the speed of memory and without keeping them ([`UsedUp`]), and a knock costs the line that follows (ONCE-9). What is
+//! disabled, blank or no sequence is passed over, never changed.
 
 use memchr::memchr;
 
@@ -42,9 +43,68 @@ pub enum SkipReason {
     PortIgnored(Port),
 }
 
+/// The lines at the beginning of a file that are used up: nothing of them is kept but how many they are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct UsedUp {
+    bytes: u64,
+    lines: u64,
+    /// Whether the last byte was within a line.
+    within: bool,
+}
+
+/// How many bytes are looked at together; few enough that a byte can count their line ends.
+const TOGETHER: usize = 128;
+
+impl UsedUp {
+    /// Takes the next piece of the file, and says how many of its bytes are used up. If that is less than all, nothing more
+    /// is to be taken: a file's text for [`OneTime::after`] is the rest of this piece and all that follows.
+    pub fn pass_over(&mut self, piece: &[u8]) -> usize {
+        let mut at = 0;
+        if !self.within && piece.first().is_none_or(|byte| *byte != MARK) {
+            return 0;
+        }
+        while let (Some(bytes), Some(following)) =
+            (piece[at..].first_chunk(), piece[at..].get(1..).and_then(<[u8]>::first_chunk))
+            && let Some(lines) = ends_of_used_lines(bytes, following)
+        {
+            self.lines += u64::from(lines);
+            at += TOGETHER;
+        }
+        loop {
+            let Some(end) = memchr(b'\n', &piece[at..]) else {
+                self.within = true;
+                at = piece.len();
+                break;
+            };
+            at += end + 1;
+            self.lines += 1;
+            self.within = false;
+            if piece.get(at).is_none_or(|byte| *byte != MARK) {
+                break;
+            }
+        }
+        self.bytes += at as u64;
+        at
+    }
+}
+
+/// How many line ends there are among `bytes` if a used line follows each; `following` is one byte further on. All bytes
+/// are treated alike, so that many are looked at by one instruction.
+#[inline]
+fn ends_of_used_lines(bytes: &[u8; TOGETHER], following: &[u8; TOGETHER]) -> Option<u8> {
+    let (mut lines, mut others) = (0, 0);
+    for (byte, next) in bytes.iter().zip(following) {
+        let is_end = u8::from(*byte == b'\n');
+        lines += is_end;
+        others |= is_end & u8::from(*next != MARK);
+    }
+    (others == 0).then_some(lines)
+}
+
 /// The text of a one-time file from the line in use onwards.
 #[derive(Clone, Debug)]
 pub struct OneTime {
+    used_up: UsedUp,
     text: Vec<u8>,
     /// Where the line after the one in use begins.
     next: usize,
@@ -53,16 +113,17 @@ pub struct OneTime {
 }
 
 impl OneTime {
-    /// Reads `text` from its start.
+    /// Reads a file of which `text` is what follows the lines that are `used_up`.
     #[must_use]
-    pub fn new(text: Vec<u8>) -> Self {
-        Self { text, next: 0, number: 1 }
+    pub fn after(used_up: UsedUp, text: Vec<u8>) -> Self {
+        Self { used_up, text, next: 0, number: used_up.lines + 1 }
     }
 
     /// The first byte of a line of this text.
     #[must_use]
     pub fn first_byte(&self, line: &Line) -> u8 {
-        let byte = usize::try_from(line.offset).ok().and_then(|offset| self.text.get(offset));
+        let place = line.offset.checked_sub(self.used_up.bytes).and_then(|place| usize::try_from(place).ok());
+        let byte = place.and_then(|place| self.text.get(place));
         byte.copied().unwrap_or(MARK)
     }
 
@@ -88,7 +149,7 @@ impl OneTime {
             if line.iter().all(|byte| is_blank(*byte)) {
                 continue;
             }
-            let offset = start as u64;
+            let offset = self.used_up.bytes + start as u64;
             let reason = match Sequence::parse(line) {
                 Ok(sequence) => match unusable(offset, &sequence) {
                     None => return Some(Line { offset, number, sequence }),

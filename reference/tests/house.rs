@@ -184,8 +184,22 @@ fn the_top_level_is_fixed() {
 
 #[test]
 fn unsafe_code_stands_in_small_crates() {
-    let small = ["sim/mapped/src/lib.rs", "reference/libpcap/src/lib.rs"].map(|file| root().join(file));
-    for folder in ["reference", "sim", "benches"] {
+    let small = [
+        "sim/mapped",
+        "reference/libpcap",
+        "conformance/preload",
+        "conformance/preload/names",
+        "conformance/preload/pcap",
+        "conformance/preload/process",
+    ];
+    let lints = read(&root().join("Cargo.toml"));
+    assert!(lints.contains("\nundocumented_unsafe_blocks = "), "clippy asks no reason of a block of unsafe code");
+    for package in small {
+        let manifest = read(&root().join(package).join("Cargo.toml"));
+        assert!(manifest.contains("[lints]\nworkspace = true"), "{package} has lints of its own");
+    }
+    let small = small.map(|package| root().join(package).join("src/lib.rs"));
+    for folder in ["reference", "sim", "benches", "conformance"] {
         for path in sources(&root().join(folder)) {
             let is_small = small.iter().any(|file| path.canonicalize().ok() == file.canonicalize().ok());
             let has = code(&path).split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == "unsafe");
@@ -196,7 +210,16 @@ fn unsafe_code_stands_in_small_crates() {
     for file in &small {
         assert!(read(file).lines().count() < 100, "{} has unsafe code and is to stay under 100 lines", file.display());
     }
-    for root_file in ["reference/src/lib.rs", "sim/src/lib.rs", "sim/src/main.rs", "benches/src/lib.rs"] {
+    let safe = [
+        "reference/src/lib.rs",
+        "sim/src/lib.rs",
+        "sim/src/main.rs",
+        "benches/src/lib.rs",
+        "conformance/src/lib.rs",
+        "conformance/src/main.rs",
+        "conformance/preload/world/src/lib.rs",
+    ];
+    for root_file in safe {
         assert!(read(&root().join(root_file)).contains("#![forbid(unsafe_code)]"), "{root_file} does not forbid it");
     }
 }

@@ -3,7 +3,7 @@
 //! Only what a template can use is read. Whatever is unusual is refused, so that a case about it is not judged on a
 //! translation of it.
 
-use std::{collections::BTreeSet, fmt};
+use std::{collections::BTreeSet, fmt, net::IpAddr};
 
 use serde::Serialize;
 
@@ -24,6 +24,18 @@ pub struct Door {
     pub clear: Vec<String>,
     /// The command that opens it; empty if there is none.
     pub command: String,
+    /// The command that closes it; empty if there is none.
+    pub stop: String,
+    /// How long after the first one has ended the second runs, in seconds.
+    pub stop_after: u32,
+    /// The command that opens it for IPv6; `None` if it is the same.
+    pub command_6: Option<String>,
+    /// The command that closes it for IPv6; `None` if it is the same.
+    pub stop_6: Option<String>,
+    /// The address to which hits are sent; `None` if it is any of the host's own.
+    pub target: Option<String>,
+    /// Ports at which hits neither advance nor spoil.
+    pub ignored: Vec<Port>,
 }
 
 /// One port of a sequence.
@@ -49,6 +61,8 @@ impl std::error::Error for Inexpressible {}
 
 /// TIME-1's default.
 const TIMEOUT: u32 = 25;
+/// CMD-2's default.
+const STOP_AFTER: u32 = 10;
 
 /// The doors of a configuration that uses no directives but `known`, which are in lower case.
 ///
@@ -70,6 +84,12 @@ pub fn doors(config: &[u8], known: &BTreeSet<String>) -> Result<Vec<Door>, Inexp
                 set: Vec::new(),
                 clear: Vec::new(),
                 command: String::new(),
+                stop: String::new(),
+                stop_after: STOP_AFTER,
+                command_6: None,
+                stop_6: None,
+                target: None,
+                ignored: Vec::new(),
             }),
             Said::Directive(name, value) => {
                 let Some(door) = doors.last_mut().filter(|_| known.contains(&name)) else {
@@ -131,6 +151,12 @@ fn understand(door: &mut Door, name: &str, value: &str) -> Option<()> {
             }
         }
         "command" | "start_command" => value.clone_into(&mut door.command),
+        "stop_command" => value.clone_into(&mut door.stop),
+        "cmd_timeout" => door.stop_after = value.parse().ok()?,
+        "command_6" | "start_command_6" => door.command_6 = Some(value.to_owned()),
+        "stop_command_6" => door.stop_6 = Some(value.to_owned()),
+        "target" => door.target = Some(value.parse::<IpAddr>().ok()?.to_string()),
+        "ignore_ports" => door.ignored = value.split(',').map(port).collect::<Option<_>>()?,
         _ => return None,
     }
     Some(())
@@ -160,6 +186,26 @@ mod tests {
         assert_eq!((door.name.as_str(), door.timeout, door.command.as_str()), ("a", 25, "open %IP%"));
         assert_eq!(door.sequence, [Port { number: 7000, protocol: "tcp" }, Port { number: 8000, protocol: "udp" }]);
         assert_eq!((&door.set[..], &door.clear[..]), (&["syn".to_owned()][..], &["ack".to_owned()][..]));
+    }
+
+    #[test]
+    fn all_that_a_door_may_say_is_read() {
+        let text = b"[a]\nsequence = 1\nstart_command = open %IP%\nstop_command = close %IP%\ncmd_timeout = 3\n\
+                     command_6 =\nstop_command_6 = close6\ntarget = 192.0.2.99\nignore_ports = 443, 443:udp\n\
+                     [b]\nsequence = 2\n";
+        let known = directives(text).map(|(name, _)| name).collect();
+        let doors = doors(text, &known).expect("plain doors");
+        let (a, b) = (&doors[0], &doors[1]);
+        assert_eq!((a.command.as_str(), a.stop.as_str(), a.stop_after), ("open %IP%", "close %IP%", 3));
+        assert_eq!((a.command_6.as_deref(), a.stop_6.as_deref()), (Some(""), Some("close6")));
+        assert_eq!(a.target.as_deref(), Some("192.0.2.99"));
+        let ignored = [Port { number: 443, protocol: "tcp" }, Port { number: 443, protocol: "udp" }];
+        assert_eq!(a.ignored, ignored);
+        assert_eq!((b.stop.as_str(), b.stop_after, &b.command_6, &b.target), ("", 10, &None, &None));
+        for wrong in ["cmd_timeout = -1", "target = nowhere", "ignore_ports = 0"] {
+            let text = format!("[a]\nsequence = 1\n{wrong}\n");
+            super::doors(text.as_bytes(), &known).expect_err(wrong);
+        }
     }
 
     #[test]

@@ -87,6 +87,12 @@ impl Adapter {
         }
     }
 
+    /// Whether an adapter of this name needs no file.
+    #[must_use]
+    pub fn is_built_in(name: &Path) -> bool {
+        BUILT_IN.iter().any(|(known, _)| Path::new(known) == name)
+    }
+
     /// Reads an adapter file.
     ///
     /// # Errors

@@ -297,9 +297,22 @@ fn known_names(case: &Case) -> Result<(), String> {
         match &entry.what {
             What::Event(Event::Put { text, .. }) => is_text(text).map_err(line)?,
             What::Expect(Expect::File { is: FileState::Is(text), .. }) => is_text(text).map_err(line)?,
+            What::Expect(Expect::Mark(name)) if !case.files.contains_key(&name.to_string()) => {
+                return Err(line(format!("there is no file `{name}` in `files`")));
+            }
             What::Expect(Expect::File { name, is: FileState::Unchanged }) => {
                 if name != CONFIG && !case.files.contains_key(name) {
                     return Err(line(format!("there is no file `{name}` in `files`")));
+                }
+            }
+            What::Expect(Expect::Run(command)) => {
+                // Where commands do not really run it would look as if it were there.
+                let command = command.to_string();
+                let program = command.split_whitespace().next().unwrap_or_default();
+                if !program.contains('*') && !case.programs().any(|known| known == program) {
+                    let known = case.programs().collect::<Vec<_>>().join(", ");
+                    let why = format!("there is no program `{program}`: there are {known}, and any key of `commands`");
+                    return Err(line(why));
                 }
             }
             What::Event(_) | What::Expect(_) => {}

@@ -103,9 +103,10 @@ pub fn is_of_process(expect: &Expect) -> bool {
         | Expect::MayRun(_)
         | Expect::Syslog(_)
         | Expect::Says(_)
+        | Expect::Mark(_)
         | Expect::Exit(_)
         | Expect::SecondExit(_)
-        | Expect::Never(Stream::Run | Stream::Syslog | Stream::Says, _)
+        | Expect::Never(Stream::Run | Stream::Syslog | Stream::Says | Stream::Mark, _)
         | Expect::Sent(_)
         | Expect::Pause(_) => false,
     }
@@ -120,6 +121,7 @@ fn of_expectation(expect: &Expect) -> Option<Ability> {
         Expect::Log(_) | Expect::Never(Stream::Log, _) => Some(Ability::Log),
         Expect::Syslog(_) | Expect::Never(Stream::Syslog, _) => Some(Ability::Syslog),
         Expect::File { .. } => Some(Ability::Files),
+        Expect::Mark(_) | Expect::Never(Stream::Mark, _) => Some(Ability::Marks),
         Expect::Says(_) | Expect::Never(Stream::Says, _) | Expect::SecondExit(_) => Some(Ability::Process),
         Expect::Exit(_) | Expect::Sent(_) | Expect::Pause(_) => None,
     }

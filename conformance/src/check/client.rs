@@ -20,6 +20,7 @@ pub(super) fn sent(case: &Case, transcript: &Transcript, precision: Precision) -
         | Sight::Log(_)
         | Sight::Syslog(_)
         | Sight::Says(_)
+        | Sight::Mark(_)
         | Sight::File { .. }
         | Sight::Exit(_)
         | Sight::SecondExit(_) => None,
@@ -58,6 +59,7 @@ pub(super) fn sent(case: &Case, transcript: &Transcript, precision: Precision) -
             | Expect::MayRun(_)
             | Expect::Syslog(_)
             | Expect::Says(_)
+            | Expect::Mark(_)
             | Expect::File { .. }
             | Expect::Exit(_)
             | Expect::SecondExit(_)

@@ -1,10 +1,12 @@
 //! The verdict: one pure function of case, transcript and precision.
 //!
 //! What is expected must be seen, within the subject's precision; what is seen and not expected fails the case where it
-//! matters: every command, every end, every file, and with `log = "all"` every line in the words of LOG-2.
+//! matters: every command, every end, every file, and with `log = "all"` every line in the words of LOG-2. Each stream has
+//! its order, and where time is exact so has what one knock brings about at one moment.
 
 mod client;
 mod files;
+mod order;
 mod problem;
 mod streams;
 
@@ -18,11 +20,13 @@ use crate::{case::Case, subject::Precision, timeline::Stream, transcript::Transc
 #[must_use]
 pub fn judge(case: &Case, transcript: &Transcript, precision: Precision) -> Vec<Problem> {
     let mut problems = Vec::new();
-    problems.extend(streams::timed(case, transcript, precision, Stream::Run));
-    problems.extend(streams::timed(case, transcript, precision, Stream::Log));
-    problems.extend(streams::timed(case, transcript, precision, Stream::Syslog));
+    let mut met = Vec::new();
+    for stream in [Stream::Run, Stream::Log, Stream::Mark, Stream::Syslog] {
+        problems.extend(streams::timed(case, transcript, precision, stream, &mut met));
+    }
     problems.extend(streams::said(case, transcript));
-    problems.extend(streams::ends(case, transcript, precision));
+    problems.extend(streams::ends(case, transcript, precision, &mut met));
+    problems.extend(order::across(case, &met, precision));
     problems.extend(streams::forbidden(case, transcript));
     problems.extend(files::files(case, transcript));
     problems.extend(client::sent(case, transcript, precision));

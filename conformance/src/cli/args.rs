@@ -143,13 +143,38 @@ impl SubjectArgs {
     ///
     /// # Errors
     ///
-    /// None is named, and the program was built without this project's engine.
+    /// None is named, and the program was built without this project's engine; or the one that is named judges somebody
+    /// else than the program that is named.
     pub fn name(&self) -> Result<SubjectName, String> {
         let known = |key: &str| SubjectName::value_variants().iter().find(|name| name.key() == key).copied();
         let Settings { daemon, client, adapter, .. } = &self.settings;
         let is_program = daemon.is_some() || client.is_some() || adapter.is_some();
         let implied = known(if is_program { "live" } else { "replay" });
-        self.subject.or(implied).ok_or("name a subject: this program was built without `replay`".to_owned())
+        let none = "name a subject: this program was built without `replay`";
+        let name = self.subject.or(implied).ok_or(none.to_owned())?;
+        self.settings.fit(name)?;
+        Ok(name)
+    }
+}
+
+impl Settings {
+    /// Whether all of them mean something to this subject: whoever names a program and reads that all is as expected must
+    /// not learn that somebody else was judged.
+    fn fit(&self, subject: SubjectName) -> Result<(), String> {
+        let Self { daemon, preload, client, adapter, .. } = self;
+        let (live, original): (&[&str], &[&str]) = (&["live"], &["original"]);
+        for (option, is_given, subjects) in [
+            ("--daemon", daemon.is_some(), &["live", "original"][..]),
+            ("--preload", preload.is_some(), original),
+            ("--client", client.is_some(), live),
+            ("--adapter", adapter.is_some(), live),
+        ] {
+            if is_given && !subjects.contains(&subject.key()) {
+                let right = subjects.join(" or ");
+                return Err(format!("{option} means nothing to --subject {}: it is for {right}", subject.key()));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -196,7 +221,10 @@ pub struct RunArgs {
 
 /// Options of `diff`.
 #[derive(Args, Clone, Debug)]
-#[command(after_help = "Exit status: 0 no case parts them, 1 one does, 2 wrong use or no case was judged by both.")]
+#[command(
+    after_help = "Exit status: 0 no case parts them, 1 one does, 2 wrong use or no case was judged by both, 3 a \
+                  world broke."
+)]
 pub struct DiffArgs {
     /// A subject, a daemon's executable, or a report that `run --json` wrote: REPORT.json
     pub a: String,
@@ -299,7 +327,7 @@ pub struct FuzzArgs {
     pub seed: u64,
 
     /// How many random cases
-    #[arg(long, value_name = "M", default_value_t = 1000)]
+    #[arg(long, value_name = "M", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
     pub cases: u32,
 
     /// Run nothing but the model, and print for each of its deviations by how many of the cases it is told

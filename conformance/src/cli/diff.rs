@@ -16,7 +16,6 @@ use crate::{
     },
     select,
     status::Status,
-    subject::Broken,
     subjects::{self, SubjectName},
     time::Nanos,
 };
@@ -44,7 +43,10 @@ pub(super) fn diff(args: &DiffArgs) -> Result<Output, Wrong> {
     }
     let names = format!("{} ({}) and {} ({})", a.implementation, a.subject, b.implementation, b.subject);
     text += &format!("{names}: {both} of {} cases judged by both, {parted} part them\n", cases.len());
+    let worlds: Vec<String> = [&a, &b].into_iter().filter_map(broken).collect();
+    text.extend(worlds.iter().map(|told| format!("{RED}{told}{RED:#}\n")));
     let status = match (both, parted) {
+        _ if !worlds.is_empty() => Status::WorldBroke,
         (0, _) => Status::WrongUse,
         (_, 0) => Status::AsExpected,
         (_, _) => Status::Failed,
@@ -57,6 +59,7 @@ fn report(side: &str, cases: &[Case], args: &DiffArgs) -> Result<Report, Wrong> 
     if Path::new(side).extension().is_some_and(|ending| ending == "json") {
         return super::tell::read(Path::new(side));
     }
+    judge::usable(&args.settings)?;
     let chosen = match SubjectName::from_str(side, false) {
         Ok(name) => subjects::choose(name, &args.settings)?,
         Err(_) if Path::new(side).is_file() => {
@@ -70,15 +73,18 @@ fn report(side: &str, cases: &[Case], args: &DiffArgs) -> Result<Report, Wrong> 
         }
     };
     let judged = judge::judge(cases, &chosen, args.settings.jobs);
-    let report = Report::new(&chosen.judge(), judged, &Ledger::default(), &[]);
-    match report
-        .cases
-        .iter()
-        .find_map(|case| if let Outcome::Broken { why } = &case.outcome { Some(why) } else { None })
-    {
-        Some(why) => Err(Wrong::Broken(Broken(format!("{side}: {why}")))),
-        None => Ok(report),
-    }
+    Ok(Report::new(&chosen.judge(), judged, &Ledger::default(), &[]))
+}
+
+/// How many worlds broke of a side, and why the first did: of these cases nobody knows whether they part the two.
+fn broken(report: &Report) -> Option<String> {
+    let broken = |case: &CaseReport| {
+        let Outcome::Broken { why } = &case.outcome else { return None };
+        Some(format!("{}: {why}", case.id))
+    };
+    let mut all = report.cases.iter().filter_map(broken);
+    let first = all.next()?;
+    Some(format!("{} ({}): a world broke in {} cases: {first}", report.implementation, report.subject, 1 + all.count()))
 }
 
 fn judged<'a>(report: &'a Report, case: &Case) -> Option<&'a CaseReport> {

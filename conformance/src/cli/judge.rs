@@ -1,7 +1,7 @@
 //! `run`: judges.
 
 use std::{
-    fs,
+    fs::{self, OpenOptions},
     io::IsTerminal,
     num::NonZeroUsize,
     path::{Path, PathBuf},
@@ -10,8 +10,9 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{LedgerArg, Output, RunArgs, SubjectArgs, Wrong};
+use super::{LedgerArg, Output, RunArgs, Settings, SubjectArgs, Wrong};
 use crate::{
+    adapter::Adapter,
     builtin,
     case::Case,
     ledger::Ledger,
@@ -29,11 +30,13 @@ pub(super) fn run(args: &RunArgs) -> Result<Output, Wrong> {
     let cases = select::select(&args.selection.files, &args.selection.only)?;
     let chosen = choose(&args.subject)?;
     let ledger = ledger(&args.ledger, &chosen)?;
+    let known = known(&args.selection.files)?;
+    writable(args)?;
     let judged = judge(&cases, &chosen, args.subject.settings.jobs);
     if let Some(directory) = &args.keep {
         keep::failures(&judged, directory).map_err(|(path, error)| Wrong::File(path, error))?;
     }
-    let report = Report::new(&chosen.judge(), judged, &ledger, &known(&args.selection.files)?);
+    let report = Report::new(&chosen.judge(), judged, &ledger, &known);
     let files: [(&Option<PathBuf>, Tell); 3] = [
         (&args.json, Report::to_json),
         (&args.junit, junit::junit),
@@ -50,7 +53,16 @@ pub(super) fn run(args: &RunArgs) -> Result<Output, Wrong> {
 /// The subject that the command line names.
 pub(super) fn choose(args: &SubjectArgs) -> Result<Chosen, Wrong> {
     let name = args.name().map_err(Wrong::Given)?;
+    usable(&args.settings)?;
     Ok(subjects::choose(name, &args.settings)?)
+}
+
+/// An adapter with a mistake is wrong use; no world has broken yet.
+pub(super) fn usable(settings: &Settings) -> Result<(), Wrong> {
+    match &settings.adapter {
+        Some(name) => Adapter::named(name).map(drop).map_err(|error| Wrong::Given(error.to_string())),
+        None => Ok(()),
+    }
 }
 
 /// Judges by the cases with a bar on a terminal.
@@ -87,6 +99,18 @@ fn known(files: &[PathBuf]) -> Result<Vec<Case>, Wrong> {
         known.extend(select::all(files)?);
     }
     Ok(known)
+}
+
+/// Everything that is to be written can be: a verdict that took a minute is not lost to a wrong path.
+fn writable(args: &RunArgs) -> Result<(), Wrong> {
+    for path in [&args.json, &args.junit, &args.html].into_iter().flatten() {
+        let opened = OpenOptions::new().append(true).create(true).open(path);
+        opened.map_err(|error| Wrong::File(path.clone(), error))?;
+    }
+    match &args.keep {
+        Some(directory) => fs::create_dir_all(directory).map_err(|error| Wrong::File(directory.clone(), error)),
+        None => Ok(()),
+    }
 }
 
 /// Writes a report's file.

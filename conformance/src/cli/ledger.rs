@@ -1,6 +1,6 @@
 //! `ledger`: shows the known deviations, or writes them anew.
 
-use std::{fs, path::Path};
+use std::{fs, io, path::Path};
 
 use anstyle::Style;
 
@@ -47,7 +47,10 @@ fn update(args: &LedgerArgs, chosen: &Chosen) -> Result<Output, Wrong> {
         return Err(Wrong::Given(format!("`{name}` is built in: name its file, conformance/ledger/{name}.toml")));
     }
     let path = Path::new(name);
-    let old = fs::read_to_string(path).map_err(|error| Wrong::File(path.to_owned(), error))?;
+    let old = match fs::read_to_string(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+        old => old.map_err(|error| Wrong::File(path.to_owned(), error))?,
+    };
     let ledger = Ledger::read(&old).map_err(|why| Wrong::Given(format!("{name}: {why}")))?;
     let cases = select::all(&[])?;
     let judged = judge::judge(&cases, chosen, args.subject.settings.jobs);

@@ -57,7 +57,7 @@ fn word(seen: &Seen) -> Option<String> {
         Sight::Run(text) if text.trim().is_empty() => return None,
         Sight::Run(text) => format!("run {}", text.trim()),
         Sight::Log(text) if is_in_the_words_of_log_2(text) => format!("log {}", text.trim()),
-        Sight::Log(_) | Sight::Says(_) | Sight::Syslog(_) | Sight::Sent(_) => return None,
+        Sight::Log(_) | Sight::Says(_) | Sight::Syslog(_) | Sight::Mark(_) | Sight::Sent(_) => return None,
         Sight::File { name, bytes } => {
             let text = bytes.as_ref().map(|bytes| bytes.escape_ascii().to_string());
             format!("file {name} {}", text.unwrap_or_else(|| "gone".to_owned()))

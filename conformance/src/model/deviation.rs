@@ -158,6 +158,8 @@ deviations! {
     MarkOnUnparsableLine "ONCE-5" "an unparsable line before the used one takes its mark";
     MarkOnNextLine "ONCE-5" "the line after the used one takes its mark";
     CommandBeforeMark "ONCE-6" "the command runs before the mark is written";
+    MarkFollowsCommand "ONCE-6" "a mark that can be written is written once the command runs";
+    MarkFollowsOpening "ONCE-6" "`OPEN SESAME` is logged before the mark is written";
     OpensWithoutMark "ONCE-6" "the door opens though the mark cannot be written";
     EndsWithTheLastLine "ONCE-7" "the daemon ends when the last line is used";
     DisablingNotLogged "ONCE-7" "a door is disabled without a word";
@@ -198,6 +200,7 @@ deviations! {
     NoStopAfterFailure "CMD-6" "after a start command that failed there is no stop";
     ReloadForgetsStops "CMD-7" "a reload forgets pending stop commands";
     EndForgetsStops "CMD-7" "the daemon ends without its pending stop commands";
+    EndsBeforeStops "CMD-7" "the daemon has ended before its pending stop commands run";
     KillForgetsStops "CMD-7" "a killed daemon's stop commands never run";
     StopRunsTwice "CMD-2" "the stop command runs twice";
     KeyCaseMatters "CONF-1" "keys are lower-case";
@@ -230,6 +233,8 @@ deviations! {
     OtherStartWording "LOG-2" "`starting up` reads otherwise";
     OtherEndWording "LOG-2" "`shutting down` reads otherwise";
     OtherRereadingWording "LOG-2" "`re-reading config file` reads otherwise";
+    RunsBeforeItSaysSo "LOG-2" "a command runs before it is logged";
+    RunsBeforeItOpens "LOG-4" "the start command runs before `OPEN SESAME` is logged";
     LastStageNotLogged "LOG-4" "the last stage is not logged";
     DiscardsAlwaysLogged "LOG-4" "discards are logged without `-D`";
     FloodLogged "LOG-4" "every first hit and every timeout of a flood is logged";

@@ -107,12 +107,18 @@ impl Daemon {
         self.at.clear();
         self.timeouts.clear();
         self.ended = true;
+        let exit = What::Exit(if self.is.on(D::StatusIsTheSignal) { signal } else { 0 });
+        if self.is.on(D::EndsBeforeStops) {
+            self.say_alone(exit.clone());
+        }
         let deeds = self.jobs.close(self.now);
         self.tell(deeds);
         while let Some((at, ..)) = self.jobs.next_due() {
             self.advance(at);
         }
-        self.say_alone(What::Exit(if self.is.on(D::StatusIsTheSignal) { signal } else { 0 }));
+        if !self.is.on(D::EndsBeforeStops) {
+            self.say_alone(exit);
+        }
     }
 }
 

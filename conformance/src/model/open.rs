@@ -34,7 +34,7 @@ impl Daemon {
         } else {
             self.end(mine, true)
         };
-        if self.is.on(D::CommandBeforeMark) {
+        if self.is.on(D::CommandBeforeMark) || self.is.on(D::MarkFollowsCommand) && self.can_mark(knock.door) {
             self.open(&knock);
             self.spend(&knock);
         } else if self.spend(&knock) {
@@ -64,7 +64,11 @@ impl Daemon {
         if commands.start.is_none() && self.is.on(D::NoOpeningWithoutCommand) {
             return;
         }
-        self.say(knock, What::Open);
+        let is_told = self.is.on(D::MarkFollowsOpening) && matches!(door.sequences, Sequences::OneTime(_));
+        let is_late = self.is.on(D::RunsBeforeItOpens);
+        if !is_told && !is_late {
+            self.say(knock, What::Open);
+        }
         let fill = |command: &String| jobs::fill(command, knock.source, self.is);
         let start = match (&commands.start, &commands.stop) {
             (None, Some(_)) if self.is.on(D::StopWithoutStart) => Some(String::new()),
@@ -76,6 +80,13 @@ impl Daemon {
             let deeds = self.jobs.run(self.now);
             self.tell(deeds);
         }
+        if is_late {
+            self.say(knock, What::Open);
+        }
+    }
+
+    fn can_mark(&self, door: usize) -> bool {
+        matches!(&self.posts[door].door.sequences, Sequences::OneTime(path) if self.disk.read(path).is_some())
     }
 
     /// Makes a comment of the line that `knock` has used, takes the next one, and ends the other knocks on the used one
@@ -128,7 +139,12 @@ impl Daemon {
         if is.on(D::FirstMegabyteKept) {
             bytes.truncate(1_000_000);
         }
-        self.say(knock, What::Spend { offset: offset as u64 });
+        if is.on(D::MarkFollowsOpening) {
+            self.say(knock, What::Open);
+        }
+        if !is.on(D::MarkNotWritten) {
+            self.say(knock, What::Spend { offset: offset as u64, file: path.to_owned() });
+        }
     }
 
     pub(super) fn next_line(&mut self, door: usize, from: Place) {

@@ -117,7 +117,7 @@ pub enum What {
     Stage(usize),
     Discard { stage: usize, clause: &'static str, by: Option<Port> },
     Timeout { stage: usize },
-    Spend { offset: u64 },
+    Spend { offset: u64, file: String },
     Open,
     Start(String),
     CommandTimeout,

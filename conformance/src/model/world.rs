@@ -72,6 +72,11 @@ pub(super) fn path(name: &str) -> String {
     if name.starts_with('/') { name.to_owned() } else { format!("{DIRECTORY}/{name}") }
 }
 
+/// A file's name in the case, from its path.
+fn name(path: &str) -> String {
+    path.strip_prefix(DIRECTORY).map_or(path, |rest| rest.trim_start_matches('/')).to_owned()
+}
+
 /// The case's world, and the daemon in it if one runs.
 pub(super) struct World<'a> {
     pub(super) case: &'a Case,
@@ -240,14 +245,21 @@ impl World<'_> {
             if let Some((at, line)) = left_out {
                 self.log(at, line);
             }
-            let line = wording::line(&event, self.options.debug, self.is).filter(|_| admitted);
-            if let Some(line) = line {
+            let mut line = wording::line(&event, self.options.debug, self.is).filter(|_| admitted);
+            if !self.is.on(D::RunsBeforeItSaysSo)
+                && let Some(line) = line.take()
+            {
                 self.log(at, line);
             }
             if let What::Start(command) | What::Stop(command) = event.what {
                 self.transcript.see(at, Sight::Run(command));
+            } else if let What::Spend { file, .. } = event.what {
+                self.transcript.see(at, Sight::Mark(name(&file)));
             } else if let What::Exit(status) = event.what {
                 self.transcript.see(at, Sight::Exit(status));
+            }
+            if let Some(line) = line {
+                self.log(at, line);
             }
         }
     }

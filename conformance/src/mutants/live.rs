@@ -170,7 +170,9 @@ impl Asking<'_> {
         (self.done)();
         match (judged.outcome, judged.disturbance) {
             (Outcome::Passed, _) => Ok(Vec::new()),
-            (Outcome::Failed(_), Some(broken)) | (Outcome::Broken(broken), _) => Err(broken),
+            (Outcome::Failed(_), Some(broken)) | (Outcome::Broken(broken) | Outcome::Disturbed(_, broken), _) => {
+                Err(broken)
+            }
             (Outcome::Failed(problems) | Outcome::Known(problems, _), _) => Ok(problems),
             (Outcome::Skipped(lacks), _) => {
                 let words: Vec<String> = lacks.iter().map(ToString::to_string).collect();

@@ -43,7 +43,7 @@ pub struct CaseReport {
     pub took_ms: u64,
     /// What became of it.
     pub outcome: Outcome,
-    /// What is wrong; empty unless it failed.
+    /// What is wrong; empty unless it failed, or was not as expected in a world that broke.
     pub problems: Vec<Problem>,
     /// What was seen, in order.
     pub seen: Vec<Sighting>,
@@ -103,7 +103,7 @@ pub struct Problem {
 pub struct Sighting {
     /// When, in nanoseconds since the case's start.
     pub at_ns: u64,
-    /// What kind of thing: `run`, `log`, `syslog`, `says`, `file`, `exit`, `second-exit`, `sent`.
+    /// What kind of thing: `run`, `log`, `syslog`, `says`, `mark`, `file`, `exit`, `second-exit`, `sent`.
     pub kind: String,
     /// What it was.
     pub what: String,
@@ -125,6 +125,7 @@ impl CaseReport {
             }
             run::Outcome::Unclaimed(clauses) => (Outcome::Unclaimed { unclaimed: clauses.clone() }, &[][..]),
             run::Outcome::Broken(broken) => (Outcome::Broken { why: broken.0.clone() }, &[][..]),
+            run::Outcome::Disturbed(problems, broken) => (Outcome::Broken { why: broken.0.clone() }, &problems[..]),
         };
         let seen = judged.transcript.iter().flat_map(|transcript| &transcript.seen).map(Sighting::new).collect();
         Self {
@@ -188,6 +189,7 @@ impl Sighting {
             Sight::Log(text) => ("log", text.clone()),
             Sight::Syslog(text) => ("syslog", text.clone()),
             Sight::Says(text) => ("says", text.clone()),
+            Sight::Mark(name) => ("mark", name.clone()),
             Sight::File { name, bytes: None } => ("file", format!("{name}: not there")),
             Sight::File { name, bytes: Some(bytes) } => ("file", format!("{name}: {}", digest(bytes))),
             Sight::Exit(status) => ("exit", status.to_string()),

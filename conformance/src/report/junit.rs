@@ -42,7 +42,8 @@ fn test_case(case: &CaseReport) -> TestCase {
     let status = match &case.outcome {
         Outcome::Passed | Outcome::Known { .. } => TestCaseStatus::success(),
         Outcome::Failed => not(NonSuccessKind::Failure, &case.summary(), &told(case)),
-        Outcome::Broken { why } => not(NonSuccessKind::Error, why, ""),
+        Outcome::Broken { why } if case.problems.is_empty() => not(NonSuccessKind::Error, why, ""),
+        Outcome::Broken { why } => not(NonSuccessKind::Error, why, &told(case)),
         Outcome::Skipped { missing } => skipped(&format!("the subject lacks: {}", missing.join(", "))),
         Outcome::Unclaimed { unclaimed } => skipped(&format!("not claimed: {}", unclaimed.join(", "))),
     };

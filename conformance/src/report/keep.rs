@@ -23,7 +23,7 @@ use crate::{
 pub fn failures(judged: &[Judged<'_>], directory: &Path) -> Result<(), (PathBuf, io::Error)> {
     for judged in judged {
         let problems = match &judged.outcome {
-            Outcome::Failed(problems) | Outcome::Known(problems, _) => problems,
+            Outcome::Failed(problems) | Outcome::Known(problems, _) | Outcome::Disturbed(problems, _) => problems,
             Outcome::Passed | Outcome::Skipped(_) | Outcome::Unclaimed(_) | Outcome::Broken(_) => continue,
         };
         let place = directory.join(judged.case.id.replace('/', "."));

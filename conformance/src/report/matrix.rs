@@ -92,11 +92,12 @@ fn is_about(case: &CaseReport, clause: &str) -> bool {
 }
 
 /// A known deviation counts against the clause that the ledger blames, and a failure that nobody knew against every
-/// clause of its case. A clause that no case passes is not obeyed either, whatever the ledger blames for it.
+/// clause of its case. A clause that no case passes is not obeyed either, whatever the ledger blames for it. Where a world
+/// broke nobody can say that it is obeyed.
 fn standing(clause: &str, cases: &[(&Report, &CaseReport)]) -> Standing {
     let mut blamed = Vec::new();
     let mut known = Vec::new();
-    let (mut passed, mut unclaimed) = (false, false);
+    let (mut passed, mut unclaimed, mut broken) = (false, false, false);
     for (_, case) in cases {
         match &case.outcome {
             Outcome::Failed => blamed.push(&case.id),
@@ -104,7 +105,8 @@ fn standing(clause: &str, cases: &[(&Report, &CaseReport)]) -> Standing {
             Outcome::Known { .. } => known.push(&case.id),
             Outcome::Passed => passed = true,
             Outcome::Unclaimed { .. } => unclaimed = true,
-            Outcome::Skipped { .. } | Outcome::Broken { .. } => {}
+            Outcome::Broken { .. } => broken = true,
+            Outcome::Skipped { .. } => {}
         }
     }
     let count = |mut ids: Vec<&String>| {
@@ -114,6 +116,8 @@ fn standing(clause: &str, cases: &[(&Report, &CaseReport)]) -> Standing {
     };
     if !blamed.is_empty() {
         Standing::Deviates(count(blamed))
+    } else if broken {
+        Standing::NotJudged
     } else if passed {
         Standing::Conforms
     } else if !known.is_empty() {

@@ -112,7 +112,8 @@ impl Report {
     ///
     /// It is no report, or one of another version.
     pub fn from_json(text: &str) -> Result<Self, String> {
-        let report: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        let report: Self =
+            serde_json::from_str(text).map_err(|error| format!("it is no report that `run --json` wrote: {error}"))?;
         if report.v == VERSION {
             Ok(report)
         } else {

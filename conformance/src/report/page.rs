@@ -104,10 +104,10 @@ impl Page {
         let matrix = Matrix::new(reports);
         let mut pictures = Pictures::default();
         let unexpected = reports.iter().flat_map(|report| report.cases.iter().map(move |case| (report, case)));
-        let unexpected = unexpected
-            .filter(|(_, case)| matches!(case.outcome, Outcome::Failed | Outcome::Broken { .. }))
-            .map(|(report, case)| CaseView::new(report, case, &mut pictures))
-            .collect();
+        let unexpected: Vec<_> =
+            unexpected.filter(|(_, case)| matches!(case.outcome, Outcome::Failed | Outcome::Broken { .. })).collect();
+        let unexpected =
+            worst_first(&unexpected).iter().map(|(report, case)| CaseView::new(report, case, &mut pictures)).collect();
         let mut groups: Vec<Group> = Vec::new();
         for row in &matrix.rows {
             let name = row.clause.id.split('-').next().unwrap_or_default();
@@ -158,6 +158,7 @@ impl Run {
                 None => counts.push((1, word)),
             }
         }
+        counts.sort_by_key(|(_, word)| WORDS.iter().position(|known| known == word));
         Self {
             implementation: report.implementation.clone(),
             subject: report.subject.clone(),
@@ -183,7 +184,7 @@ impl CaseView {
             Outcome::Known { clause, reason } => (Some(format!("Known deviation from {clause}: {reason}")), true),
             Outcome::Skipped { missing } => (Some(format!("The subject lacks: {}.", missing.join(", "))), false),
             Outcome::Unclaimed { unclaimed } => (Some(format!("Not claimed: {}.", unclaimed.join(", "))), false),
-            Outcome::Broken { why } => (Some(format!("The world broke: {why}")), false),
+            Outcome::Broken { why } => (Some(format!("The world broke: {why}")), !case.problems.is_empty()),
         };
         let seen: Vec<String> = case.seen.iter().filter(|_| of_interest).map(ToString::to_string).collect();
         let (shared, picture) = if of_interest { (None, picture(case)) } else { (pictures.place(case), None) };
@@ -228,10 +229,11 @@ impl Pictures {
 fn worst_first<'a>(cases: &[(&'a Report, &'a CaseReport)]) -> Vec<(&'a Report, &'a CaseReport)> {
     let mut cases = cases.to_vec();
     cases.sort_by_key(|(_, case)| match &case.outcome {
-        Outcome::Failed | Outcome::Broken { .. } => 0,
-        Outcome::Known { .. } => 1,
-        Outcome::Passed => 2,
-        Outcome::Skipped { .. } | Outcome::Unclaimed { .. } => 3,
+        Outcome::Failed => 0,
+        Outcome::Broken { .. } => 1,
+        Outcome::Known { .. } => 2,
+        Outcome::Passed => 3,
+        Outcome::Skipped { .. } | Outcome::Unclaimed { .. } => 4,
     });
     cases
 }
@@ -252,6 +254,9 @@ fn case_class(outcome: &Outcome) -> &'static str {
         Outcome::Skipped { .. } | Outcome::Unclaimed { .. } => "none",
     }
 }
+
+/// The words for outcomes, what matters most first.
+const WORDS: [&str; 6] = ["failed", "broken", "known", "passed", "skipped", "not claimed"];
 
 fn word(outcome: &Outcome) -> &'static str {
     match outcome {

@@ -16,8 +16,8 @@ use crate::{
 const ROW: usize = 24;
 /// The height of the row of names.
 const HEAD: usize = 30;
-/// Where the first client stands.
-const CLIENT: usize = 80;
+/// Where the first client stands: on its left there is room for a time with nine decimals.
+const CLIENT: usize = 120;
 /// How far the next one is.
 const LANE: usize = 70;
 /// How far the daemon is from the last client: room for an arrow's label.
@@ -25,7 +25,7 @@ const REACH: usize = 280;
 /// More clients than this share one line, each arrow with its name.
 const LANES: usize = 4;
 /// The width of the whole.
-const WIDTH: usize = 840;
+const WIDTH: usize = 880;
 /// The width of a character of the fixed-width font, in hundredths.
 const CHARACTER: usize = 730;
 /// A failure with more problems than this is drawn in part.
@@ -153,9 +153,10 @@ impl Drawing {
                 let unmet = case.problems.iter().any(|problem| problem.line == Some(first.line));
                 let kind = match &case.outcome {
                     Outcome::Passed => Kind::Met,
-                    Outcome::Failed | Outcome::Known { .. } if unmet => Kind::Unmet,
-                    Outcome::Failed | Outcome::Known { .. } => Kind::Met,
-                    Outcome::Skipped { .. } | Outcome::Unclaimed { .. } | Outcome::Broken { .. } => Kind::Expected,
+                    Outcome::Skipped { .. } | Outcome::Unclaimed { .. } => Kind::Expected,
+                    Outcome::Broken { .. } if case.problems.is_empty() => Kind::Expected,
+                    Outcome::Failed | Outcome::Known { .. } | Outcome::Broken { .. } if unmet => Kind::Unmet,
+                    Outcome::Failed | Outcome::Known { .. } | Outcome::Broken { .. } => Kind::Met,
                 };
                 self.row(Some(first.at), kind, self.server + 20, words.to_owned());
             }

@@ -25,10 +25,11 @@ pub fn tell(report: &Report) -> String {
     let mut text = String::new();
     for case in &report.cases {
         match &case.outcome {
-            Outcome::Failed => failure(&mut text, case),
-            Outcome::Broken { why } => {
+            Outcome::Failed => failure(&mut text, case, "FAILED", ""),
+            Outcome::Broken { why } if case.problems.is_empty() => {
                 text += &format!("{RED}BROKEN{RED:#}  {BOLD}{}{BOLD:#}\n    {why}\n\n", case.id);
             }
+            Outcome::Broken { why } => failure(&mut text, case, "BROKEN", why),
             Outcome::Passed | Outcome::Known { .. } | Outcome::Skipped { .. } | Outcome::Unclaimed { .. } => {}
         }
     }
@@ -42,9 +43,12 @@ pub fn tell(report: &Report) -> String {
     text
 }
 
-fn failure(text: &mut String, case: &CaseReport) {
+fn failure(text: &mut String, case: &CaseReport, word: &str, why: &str) {
     let clauses = case.all_clauses().collect::<Vec<_>>().join(" ");
-    *text += &format!("{RED}FAILED{RED:#}  {BOLD}{}{BOLD:#}  {clauses}\n", case.id);
+    *text += &format!("{RED}{word}{RED:#}  {BOLD}{}{BOLD:#}  {clauses}\n", case.id);
+    if !why.is_empty() {
+        *text += &format!("    {why}\n");
+    }
     *text += &format!("    {}\n    {DIM}{}:{}{DIM:#}\n", case.about, case.file, case.line);
     let (told, left) = case.problems.split_at(case.problems.len().min(PROBLEMS));
     let wrong = |text: &mut String, problem: &Problem, when: String| {

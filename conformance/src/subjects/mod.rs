@@ -6,6 +6,8 @@ pub mod live;
 pub mod original;
 #[cfg(feature = "replay")]
 pub mod replay;
+#[cfg(target_os = "linux")]
+pub mod scratch;
 
 use std::{num::NonZeroUsize, path::PathBuf, thread};
 
@@ -137,18 +139,24 @@ pub fn installed(settings: &Settings) -> Result<(live::Live, NonZeroUsize), Brok
     // Whoever names a client and nothing else has only a client.
     let has_daemon = settings.daemon.is_some() || settings.adapter.is_some() || settings.client.is_none();
     let daemon = settings.daemon.clone().or_else(|| has_daemon.then(|| PathBuf::from(&adapter.program)));
+    // The package of the C daemon has its client, too, and the ledger tells of both.
+    let is_built_in = settings.adapter.as_ref().is_none_or(|file| Adapter::is_built_in(file));
+    let is_installed = settings.daemon.is_none() && is_built_in && adapter.name == "knockd" && has_daemon;
+    let client = settings.client.clone().or_else(|| is_installed.then(|| PathBuf::from("knock")));
     let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let jobs = settings.jobs.or_else(|| NonZeroUsize::new(LIVE_JOBS * cores)).unwrap_or(NonZeroUsize::MIN);
-    Ok((live::Live::new(adapter, daemon.as_deref(), settings.client.as_deref(), jobs)?, jobs))
+    Ok((live::Live::new(adapter, daemon.as_deref(), client.as_deref(), jobs)?, jobs))
 }
 
 /// What is judged, and its built-in ledger: the installed programs are known, any other is a stranger.
 #[cfg(target_os = "linux")]
 fn known(adapter: &str, settings: &Settings) -> (String, Option<&'static str>) {
-    let Settings { daemon, client, .. } = settings;
+    let Settings { daemon, client, adapter: file, .. } = settings;
+    // A file may call its daemon as it likes: nothing is known about that one.
+    let is_built_in = file.as_ref().is_none_or(|file| Adapter::is_built_in(file));
     match (adapter, daemon.as_ref().or(client.as_ref())) {
-        ("knockd", None) => ("knockd 0.8".to_owned(), Some("knockd-0.8")),
-        ("nftables", None) => ("nftables".to_owned(), Some("nftables")),
+        ("knockd", None) if is_built_in => ("knockd 0.8".to_owned(), Some("knockd-0.8")),
+        ("nftables", None) if is_built_in => ("nftables".to_owned(), Some("nftables")),
         (_, Some(program)) => (program.display().to_string(), None),
         (name, None) => (name.to_owned(), None),
     }

@@ -115,6 +115,8 @@ pub enum Expect {
     Syslog(Pattern),
     /// It says a line on standard output or standard error, at any time.
     Says(Pattern),
+    /// It writes to the file of this name, which was there before: a one-time mark.
+    Mark(Pattern),
     /// A file is like this.
     File {
         /// The file's name.
@@ -169,6 +171,8 @@ pub enum Stream {
     Syslog,
     /// Lines on standard output and standard error.
     Says,
+    /// Writes to files.
+    Mark,
 }
 
 impl Timeline {

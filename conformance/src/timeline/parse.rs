@@ -88,15 +88,19 @@ impl Reader {
                     "log" => Stream::Log,
                     "syslog" => Stream::Syslog,
                     "says" => Stream::Says,
+                    "mark" => Stream::Mark,
                     other => {
-                        return Err(format!(
-                            "`never {other}` is unknown: `never run`, `never log`, `never syslog` and `never says` are"
-                        ));
+                        let known = "`never run`, `never log`, `never syslog`, `never says` and `never mark` are";
+                        return Err(format!("`never {other}` is unknown: {known}"));
                     }
                 };
                 return self.expect_text(text, |pattern| Expect::Never(stream, pattern));
             }
             "file" => self.file(&mut words)?,
+            "mark" => {
+                let name = next(&mut words, "a file's name is expected")?;
+                self.push(What::Expect(Expect::Mark(Pattern::new(name))));
+            }
             "exit" => self.push(What::Expect(Expect::Exit(status(&mut words)?))),
             "second-exit" => self.push(What::Expect(Expect::SecondExit(status(&mut words)?))),
             "sent" => {

@@ -121,6 +121,7 @@ pub(crate) fn obey(case: &Case) -> Transcript {
             Expect::Log(pattern) => transcript.see(at, Sight::Log(pattern.to_string())),
             Expect::Syslog(pattern) => transcript.see(at, Sight::Syslog(pattern.to_string())),
             Expect::Says(pattern) => transcript.see(at, Sight::Says(pattern.to_string())),
+            Expect::Mark(name) => transcript.see(at, Sight::Mark(name.to_string())),
             Expect::File { name, is } => {
                 let bytes = match is {
                     FileState::Is(text) => case.texts.get(text).cloned(),

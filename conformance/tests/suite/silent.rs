@@ -57,7 +57,7 @@ fn a_missing_fixture_is_an_error() {
             "[[case]]\nid = \"a\"\nclauses = [\"ONCE-1\"]\nabout = \"A.\"\nconfig = \"\"\ntimeline = \"\"\"\n{line}\n\"\"\"\n"
         )
     };
-    for line in ["0 file codes used", "0 file codes unchanged", "0 put codes used\nnever run *"] {
+    for line in ["0 file codes used", "0 file codes unchanged", "0 mark codes", "0 put codes used\nnever run *"] {
         let error = case::read(&text(line), Path::new("a.toml")).expect_err(line).to_string();
         assert!(error.contains("there is no"), "{error}");
     }

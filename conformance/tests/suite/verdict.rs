@@ -84,6 +84,69 @@ fn commands_in_another_order() {
     turns_red(&case, Kind::OutOfOrder, |seen| seen.seen.swap(0, 1));
 }
 
+/// A knock, spelled out: its last stage, the mark, the opening, the command.
+const KNOCK: &str = "0 alice > tcp 7000 syn\nlog alice: ssh: Stage 1\nmark codes\nlog alice: ssh: OPEN SESAME\n\
+                     log ssh: running command: open alice\nrun open alice";
+
+fn one_time(timeline: &str) -> Case {
+    let keys =
+        "config = \"[ssh]\\none_time_sequences = /case/codes\\ncommand = open %IP%\"\nfiles = { codes = \" 7000\\n\" }";
+    case(keys, &format!("{timeline}\nfile codes unchanged"))
+}
+
+#[test]
+fn a_command_before_it_is_told() {
+    let case = one_time(KNOCK);
+    turns_red(&case, Kind::OutOfOrder, |seen| seen.seen.swap(3, 4));
+    let short = daemon("0 alice > tcp 7000 syn\nlog alice: ssh: OPEN SESAME\nrun open alice");
+    turns_red(&short, Kind::OutOfOrder, |seen| seen.seen.swap(0, 1));
+}
+
+#[test]
+fn a_mark_after_the_opening_or_the_command() {
+    let case = one_time(KNOCK);
+    turns_red(&case, Kind::OutOfOrder, |seen| seen.seen.swap(1, 2));
+    let case = one_time("0 alice > tcp 7000 syn\nmark codes\nrun open alice");
+    turns_red(&case, Kind::OutOfOrder, |seen| seen.seen.swap(0, 1));
+}
+
+#[test]
+fn a_mark_that_is_missing_or_too_many() {
+    let case = one_time(KNOCK);
+    turns_red(&case, Kind::Missing, |seen| seen.seen.retain(|seen| !matches!(seen.what, Sight::Mark(_))));
+    turns_red(&case, Kind::Unexpected, |seen| seen.see(TENTH, Sight::Mark("codes".to_owned())));
+    let never = one_time("0 alice > tcp 7001 syn\nnever mark codes");
+    turns_red(&never, Kind::Forbidden, |seen| seen.see(TENTH, Sight::Mark("codes".to_owned())));
+}
+
+#[test]
+fn an_end_before_the_last_command() {
+    let doors = "config = \"[one]\\nsequence = 7000\\n[two]\\nsequence = 7001\"";
+    let case = case(doors, "0.2 signal term\nrun close alice\nrun close bob\nexit 0");
+    turns_red(&case, Kind::OutOfOrder, |seen| seen.seen.swap(1, 2));
+    turns_red(&case, Kind::OutOfOrder, |seen| seen.seen.rotate_right(1));
+}
+
+/// The contract orders the doings of one knock: two doors, or two sources, may go ahead of each other, and in real time
+/// nobody can tell.
+#[test]
+fn what_has_no_order_is_not_judged() {
+    let lines = "0 alice > tcp 7000 syn\nlog alice: one: OPEN SESAME\nlog alice: two: Stage 1\nrun open alice";
+    let doors = case("config = \"[one]\\nsequence = 7000\\n[two]\\nsequence = 7000,8000\"", lines);
+    let sources = daemon("1 log alice: ssh: sequence timeout (stage 1)\nrun close bob");
+    let moments = daemon("0 alice > tcp 7000 syn\nlog alice: ssh: Stage 1\nbob > tcp 7000 syn\nrun open alice");
+    for case in [doors, sources, moments] {
+        let mut seen = obey(&case);
+        seen.seen.reverse();
+        let across = problems(&case, &seen).into_iter().filter(|problem| problem.what.starts_with("run"));
+        assert_eq!(across.collect::<Vec<_>>(), []);
+    }
+    let case = daemon("0 alice > tcp 7000 syn\nlog alice: ssh: OPEN SESAME\nrun open alice");
+    let mut seen = obey(&case);
+    seen.seen.reverse();
+    assert_eq!(check::judge(&case, &seen, LIVE), []);
+}
+
 #[test]
 fn a_command_that_may_run_is_only_that_one() {
     let case = daemon("0 alice > tcp 7000 syn\nmay run close *\nnever log *nothing*");

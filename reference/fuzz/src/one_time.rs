@@ -1,13 +1,16 @@
 //! The one-time file, beside a reader of its own that splits it into lines and words.
 
 use knockd::{
-    one_time::{Line, MARK, OneTime, Unusable, mark},
+    one_time::{Line, MARK, OneTime, Unusable, UsedUp, mark},
     port::Protocol,
     sequence::Sequence,
 };
 
 /// A port that no line may name, as if the door ignored it.
 const IGNORED: u16 = 443;
+
+/// How much of the text is read at once.
+const PIECE: usize = 307;
 
 /// How many lines are marked one after another: each is a walk over the whole text.
 const MARKED: usize = 6;
@@ -59,7 +62,16 @@ struct Told {
 
 /// What [`OneTime`] gives: every usable line, and the numbers of those that are passed over with a warning.
 fn by_reading(text: &[u8], spent: &[u64]) -> (Vec<Told>, Vec<u64>) {
-    let mut file = OneTime::new(text.to_vec());
+    // In pieces, as a daemon reads what is used up, and of a length that no line keeps to.
+    let (mut used_up, mut rest) = (UsedUp::default(), text);
+    while let Some(piece) = rest.get(..PIECE.min(rest.len())).filter(|piece| !piece.is_empty()) {
+        let passed = used_up.pass_over(piece);
+        rest = &rest[passed..];
+        if passed < piece.len() {
+            break;
+        }
+    }
+    let mut file = OneTime::after(used_up, rest.to_vec());
     let (mut lines, mut skipped) = (Vec::new(), Vec::new());
     let judge = |offset, sequence: &Sequence| {
         let ignored = sequence.ports().iter().find(|port| port.number.get() == IGNORED);

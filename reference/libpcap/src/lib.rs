@@ -80,8 +80,8 @@ impl<'l> Capture<'l> {
         extern "C" fn hand<F: FnMut(Packet<'_>)>(each: *mut c_void, header: *const Header, bytes: *const u8) {
             // SAFETY: libpcap hands back the closure that it was given below, and a header with as many bytes as it says,
             // all of them good until this function returns. A panic ends the process at this function's edge.
-            let (each, Header(at, captured, length)) = unsafe { (&mut *each.cast::<F>(), &*header) };
-            let bytes = unsafe { slice::from_raw_parts(bytes, *captured as usize) }; // SAFETY: the same.
+            let (each, Header(at, _, length), bytes) =
+                unsafe { (&mut *each.cast::<F>(), &*header, slice::from_raw_parts(bytes, (*header).1 as usize)) };
             each((at.tv_sec, at.tv_usec, *length as usize, bytes));
         }
         // SAFETY: the handle is good, and the closure lives until the call returns.

@@ -1,14 +1,14 @@
 //! Frames off the interfaces (LISTEN-1, LISTEN-8, LISTEN-10): a ring for each, opened when the interface is there and up,
 //! and again when it comes back.
 
-use std::{error::Error, ffi::CString, os::fd::BorrowedFd};
+use std::{error::Error as _, ffi::CString, os::fd::BorrowedFd};
 
 use knockd_libpcap::{Capture, Library};
 use socket2::{SockFilter, SockRef};
 
 use super::{
     clock::stamp,
-    error::{CaptureError, LibraryError},
+    error::{CaptureError, Error, LibraryError},
     filter::Interest,
     link::Links,
 };
@@ -31,20 +31,24 @@ const TIMEOUT: i32 = 1;
 /// How many frames are read at once: few enough that they stay in the nearest caches.
 pub(super) const BATCH: usize = 256;
 
-/// The names of libpcap, as systems have it.
-const NAMES: [&str; 3] = ["libpcap.so.1", "libpcap.so.0.8", "libpcap.so"];
+/// The names of libpcap: Debian's first, since the search for a name that is not there takes a while; then its own.
+const NAMES: [&str; 3] = ["libpcap.so.0.8", OWN_NAME, "libpcap.so"];
+const OWN_NAME: &str = "libpcap.so.1";
 
 /// Loads libpcap; it stays.
-pub(super) fn library() -> Result<&'static Library, LibraryError> {
-    let mut words = Vec::new();
+fn library() -> Result<&'static Library, LibraryError> {
+    let mut words = String::new();
     for name in NAMES {
         match Library::load(name) {
             Ok(library) => return Ok(Box::leak(Box::new(library))),
             // Its own words are that loading failed; what the loader said lies below.
-            Err(error) => words.push(error.source().map_or_else(|| error.to_string(), ToString::to_string)),
+            Err(error) if name == OWN_NAME => {
+                words = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+            }
+            Err(_) => {}
         }
     }
-    Err(LibraryError { words: words.swap_remove(0) })
+    Err(LibraryError { words })
 }
 
 /// Frames that were read together, in the order of their capture.
@@ -118,10 +122,20 @@ struct Open {
 }
 
 impl Captures {
-    /// Nothing is captured yet.
-    pub(super) fn new(library: &'static Library, interfaces: &[String]) -> Self {
+    /// Captures on those of the interfaces that are there and up.
+    ///
+    /// # Errors
+    ///
+    /// There is no libpcap, or an interface cannot be captured on.
+    pub(super) fn begin(interfaces: &[String], links: &Links, interest: &Interest) -> Result<Self, Error> {
+        let library = library().map_err(Error::Library)?;
         let wanted = interfaces.iter().map(|name| Wanted { name: name.clone(), open: None, failed: false });
-        Self { library, wanted: wanted.collect() }
+        let mut captures = Self { library, wanted: wanted.collect() };
+        let failed = captures.follow(links, interest).into_iter().find_map(|change| match change {
+            Change::Failed(error) => Some(error),
+            Change::Back(_) | Change::Away(_) => None,
+        });
+        failed.map_or(Ok(captures), |error| Err(Error::Capture(error)))
     }
 
     /// Other interfaces are wanted; what is open and still wanted stays so. To be followed by [`Captures::follow`].

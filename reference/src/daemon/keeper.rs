@@ -65,6 +65,8 @@ struct Keeper {
     shell: Shell,
     disk: Disk,
     log: Log,
+    /// The watcher's messages of this round, which are logged once its commands run.
+    lines: Vec<Line>,
     lookup: Option<Lookup>,
     pid_file: Option<PidFile>,
     boot: BootId,
@@ -201,6 +203,7 @@ impl Keeper {
             shell,
             disk,
             log,
+            lines: Vec::new(),
             lookup,
             pid_file: None,
             boot: boot::id(),
@@ -225,6 +228,7 @@ impl Keeper {
         loop {
             self.close_what_is_due();
             self.write_records();
+            self.log_lines();
             if let Some(watcher) = &mut self.watcher {
                 // A watcher that is gone is seen when its words have ended.
                 watcher.flush().ok();
@@ -315,7 +319,7 @@ impl Keeper {
         match message {
             // A second one would be a mistake of ours, and harmless.
             ToKeeper::Setup(_) => {}
-            ToKeeper::Log(line) => self.log_line(line),
+            ToKeeper::Log(line) => self.lines.push(line),
             ToKeeper::Run(run) => self.run(run),
             ToKeeper::Spend(spend) if self.setup.dry_run => {
                 self.tell(&ToWatcher::Spent { spend: spend.spend, result: Ok(()) });
@@ -333,6 +337,7 @@ impl Keeper {
                 self.tell_with(&ToWatcher::Opened { request, result }, opened.ok().map(OwnedFd::from));
             }
             ToKeeper::Sinks(sinks) => {
+                self.log_lines();
                 if let Err(error) = self.log.reopen(&sinks) {
                     self.say(&cannot_log(&sinks, &error));
                 }
@@ -361,7 +366,14 @@ impl Keeper {
         }
     }
 
-    /// Logs a message of the watcher, perhaps after a look-up.
+    /// Logs what the watcher has said.
+    fn log_lines(&mut self) {
+        for line in std::mem::take(&mut self.lines) {
+            self.log_line(line);
+        }
+    }
+
+    /// Logs a message, perhaps after a look-up.
     fn log_line(&mut self, line: Line) {
         let ready = match (&mut self.lookup, line.source) {
             (Some(lookup), Some(source)) => lookup.line(boot::now(), source, line),
@@ -382,6 +394,7 @@ impl Keeper {
 
     /// Logs something of the doorkeeper's own.
     fn say(&mut self, message: &str) {
+        self.log_lines();
         self.log_line(Line { at: seconds(), message: message.to_owned(), source: None, debug: false });
     }
 }

@@ -3,19 +3,22 @@
 
 mod file;
 mod queue;
+mod zone;
 
 use std::{io, path::Path};
 
-use jiff::{Timestamp, Zoned, tz::TimeZone};
+use jiff::{Timestamp, Zoned};
 use nix::poll::PollFd;
 
 use super::message::{Line, Sinks};
 use file::LogFile;
 use queue::{Output, Syslog};
+use zone::Zone;
 
 /// All sinks.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Log {
+    zone: Zone,
     file: Option<LogFile>,
     syslog: Option<Syslog>,
     output: Option<Output>,
@@ -28,8 +31,9 @@ impl Log {
     ///
     /// The log file cannot be opened.
     pub(super) fn open(sinks: &Sinks, verbose: bool) -> io::Result<Self> {
-        let mut log = Self { output: verbose.then(Output::new).transpose()?, ..Self::default() };
-        log.file = sinks.file.as_ref().map(|path| LogFile::open(path)).transpose()?;
+        let file = sinks.file.as_ref().map(|path| LogFile::open(path)).transpose()?;
+        let output = verbose.then(Output::new).transpose()?;
+        let mut log = Self { zone: Zone::local(), file, syslog: None, output };
         log.set_syslog(sinks.syslog);
         Ok(log)
     }
@@ -54,8 +58,7 @@ impl Log {
     /// Writes a message everywhere, with the name of its source if that is known.
     pub(super) fn write(&mut self, line: &Line, host: Option<&str>) {
         let message = one_line(named(line, host));
-        // Without the system's time zone data it is UTC.
-        let time = Timestamp::from_second(line.at).unwrap_or_default().to_zoned(TimeZone::system());
+        let time = Timestamp::from_second(line.at).unwrap_or_default().to_zoned(self.zone.now());
         if let Some(file) = &mut self.file {
             file.write(&format!("{}{message}\n", date(&time)));
         }
@@ -121,6 +124,8 @@ fn one_line(mut message: String) -> String {
 
 #[cfg(test)]
 mod tests {
+    use jiff::tz::TimeZone;
+
     use super::*;
 
     fn line(message: &str) -> Line {

@@ -18,7 +18,11 @@ use super::{error::Error, options::Called};
 use crate::{
     config::{Config, Diagnostic, Sequences, Style, render},
     engine::{Doors, OneTimeFile},
+    one_time::UsedUp,
 };
+
+/// How much of a one-time file is read at once: few system calls, and still in the caches when it is looked at.
+const PIECE: usize = 256 << 10;
 
 /// Which file it is: device and inode.
 pub(super) type Identity = (u64, u64);
@@ -37,20 +41,15 @@ pub(super) struct Loaded {
 }
 
 impl Loaded {
-    /// Reads from the disk what this process may read.
+    /// Reads from the disk what this process may read, one-time files with the lines that are used up.
     ///
     /// # Errors
     ///
     /// The configuration cannot be read or has errors, or its one-time files do not do.
     pub(super) fn from_disk(called: &Called, config: &Path, style: Style) -> Result<Self, Error> {
-        let name = config.display().to_string();
-        let text = open(config).and_then(|file| all(&file));
-        let text = text.map_err(|error| Error::Unreadable { file: name.clone(), error })?;
-        let mut loading = Loading::parse(text, &name, style)?;
-        while let Some(path) = loading.next(called) {
-            loading.found(open(&path).map_err(|error| error.to_string()));
-        }
-        loading.finish(&name)
+        let mut loading = Loading::from_disk(config, style)?;
+        loading.whole = true;
+        loading.read(called).finish(&shown(config))
     }
 }
 
@@ -72,6 +71,8 @@ pub(super) struct Loading {
     config: Config,
     traps: Vec<Diagnostic>,
     text: Vec<u8>,
+    /// Whether the texts of one-time files are to have the lines that are used up.
+    whole: bool,
     /// The paths as written of the files to be read, the next one last.
     left: Vec<Vec<u8>>,
     /// The file that is being read.
@@ -81,6 +82,15 @@ pub(super) struct Loading {
 }
 
 impl Loading {
+    /// Begins with the configuration at this path, which this process may read.
+    pub(super) fn from_disk(config: &Path, style: Style) -> Result<Self, Error> {
+        let name = shown(config);
+        match open(config).and_then(|file| all(&file)) {
+            Ok(text) => Self::parse(text, &name, style),
+            Err(error) => Err(Error::Unreadable { file: name, error }),
+        }
+    }
+
     /// Begins with the text of the configuration that people call `name`.
     pub(super) fn parse(text: Vec<u8>, name: &str, style: Style) -> Result<Self, Error> {
         let (config, traps) = Config::parse(&text)
@@ -92,7 +102,25 @@ impl Loading {
         let mut left: Vec<_> = paths.collect();
         left.reverse();
         let (reading, read, files) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
-        Ok(Self { config, traps, text, left, reading, read, files })
+        Ok(Self { config, traps, text, whole: false, left, reading, read, files })
+    }
+
+    /// The configuration.
+    pub(super) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Reads all files, which this process may read.
+    pub(super) fn read(mut self, called: &Called) -> Self {
+        while let Some(path) = self.next(called) {
+            self.found(open(&path).map_err(|error| error.to_string()));
+        }
+        self
+    }
+
+    /// Whether no file is left to be read.
+    pub(super) fn has_all(&self) -> bool {
+        self.left.is_empty()
     }
 
     /// The path, absolute, of the next file to be opened; `None` when all are read.
@@ -105,7 +133,7 @@ impl Loading {
     pub(super) fn found(&mut self, file: Result<File, String>) {
         let path = std::mem::take(&mut self.reading);
         let read = file.and_then(|file| {
-            one_time_file(&file).map_err(|error| error.to_string()).inspect(|(_, identity)| {
+            one_time_file(&file, self.whole).map_err(|error| error.to_string()).inspect(|(_, identity)| {
                 self.files.insert(path.clone(), *identity);
             })
         });
@@ -116,7 +144,10 @@ impl Loading {
     pub(super) fn finish(mut self, name: &str) -> Result<Loaded, Error> {
         // Two doors that name one file by one path share it: the second finds it here, too.
         let doors = Doors::load(self.config, |path| match self.read.get_mut(path) {
-            Some(Ok(file)) => Ok(OneTimeFile { text: std::mem::take(&mut file.text), identity: file.identity.clone() }),
+            Some(Ok(file)) => {
+                let text = std::mem::take(&mut file.text);
+                Ok(OneTimeFile { used_up: file.used_up, text, identity: file.identity.clone() })
+            }
             Some(Err(why)) => Err(why.clone()),
             None => Err("it was not read".to_owned()),
         });
@@ -125,13 +156,34 @@ impl Loading {
     }
 }
 
-fn one_time_file(file: &File) -> io::Result<(OneTimeFile, Identity)> {
+fn one_time_file(mut file: &File, whole: bool) -> io::Result<(OneTimeFile, Identity)> {
     let about = file.metadata()?;
     if !about.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
     }
     let identity = (about.dev(), about.ino());
-    Ok((OneTimeFile { text: all(file)?, identity: format!("{}:{}", identity.0, identity.1) }, identity))
+    let (mut used_up, mut text) = (UsedUp::default(), Vec::new());
+    if !whole {
+        text = after_used_lines(file, &mut used_up)?;
+    }
+    file.read_to_end(&mut text)?;
+    Ok((OneTimeFile { used_up, text, identity: format!("{}:{}", identity.0, identity.1) }, identity))
+}
+
+/// Reads as far as the lines at the file's beginning are used up, and gives what it has read beyond them.
+fn after_used_lines(mut file: &File, used_up: &mut UsedUp) -> io::Result<Vec<u8>> {
+    let mut piece = vec![0; PIECE];
+    loop {
+        let count = match file.read(&mut piece) {
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        let passed = used_up.pass_over(&piece[..count]);
+        if count == 0 || passed < count {
+            return Ok(piece[passed..count].to_vec());
+        }
+    }
 }
 
 /// A path as people read it.

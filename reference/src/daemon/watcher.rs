@@ -1,6 +1,6 @@
 //! The loop around the engine: frames, signals, links, clocks and the doorkeeper's answers in; effects to the doorkeeper.
 
-use std::{collections::BTreeMap, fs::File, os::fd::AsFd};
+use std::{collections::BTreeMap, fs::File, os::fd::AsFd, panic::resume_unwind, thread};
 
 use nix::{
     poll::{PollFd, PollFlags, ppoll},
@@ -8,7 +8,7 @@ use nix::{
 };
 
 use super::{
-    capture::{ANY, Batch, Captures, Change, addresses, library},
+    capture::{ANY, Batch, Captures, Change, addresses},
     clock::{HELD_BACK, Moment, Steps, Translator},
     ending::{End, Ending, PATIENCE},
     errands::{Answer, Errands, Mark},
@@ -35,8 +35,8 @@ const AHEAD: usize = 64;
 /// Runs the daemon until it is told to end, and gives its exit status.
 pub(super) fn run(called: Called) -> Result<u8, Error> {
     let mut report = Report::take(called.background)?;
-    let loaded = Loaded::from_disk(&called, &called.config(), Style::Plain)?;
-    let config = loaded.doors.config();
+    let loading = Loading::from_disk(&called.config(), Style::Plain)?;
+    let config = loading.config();
     let interfaces = called.interfaces(&config.options)?;
     let signals = Signals::listen().map_err(system("listen to signals"))?;
     let changes = Changes::watch().map_err(system("follow the interfaces"))?;
@@ -47,7 +47,7 @@ pub(super) fn run(called: Called) -> Result<u8, Error> {
     // It starts while the captures are opened here.
     let setup = called.setup(&config.options, &interfaces);
     let mut errands = Errands::start(setup, called.background, called.args.debug)?;
-    match Watcher::new(called, loaded, interfaces, links, (signals, changes)) {
+    match Watcher::new(called, loading, interfaces, links, (signals, changes)) {
         Ok((mut watcher, at_start)) => {
             errands.ready()?;
             let done = watcher.live(&mut errands, &mut report, at_start);
@@ -106,22 +106,28 @@ struct Reading {
 impl Watcher {
     fn new(
         called: Called,
-        loaded: Loaded,
+        loading: Loading,
         interfaces: Interfaces,
         links: Links,
         (signals, changes): (Signals, Changes),
     ) -> Result<(Self, Vec<Effect>), Error> {
-        let Loaded { doors, files, .. } = loaded;
-        let config = doors.config().clone();
         let locals = addresses(&links, &interfaces.names);
         let args = &called.args;
+        let config = loading.config().clone();
         let interest = Interest::new(&config, &locals, args.only_ip_v4);
-        let mut captures = Captures::new(library().map_err(Error::Library)?, &interfaces.names);
-        for change in captures.follow(&links, &interest) {
-            if let Change::Failed(error) = change {
-                return Err(Error::Capture(error));
-            }
-        }
+        let capture = || Captures::begin(&interfaces.names, &links, &interest);
+        let (loading, captures) = if loading.has_all() {
+            (loading, capture()?)
+        } else {
+            // The kernel takes a while to make the rings.
+            thread::scope(|scope| {
+                let reader = scope.spawn(|| loading.read(&called));
+                let captures = capture();
+                let loading = reader.join().unwrap_or_else(|panic| resume_unwind(panic));
+                Ok((loading, captures?))
+            })?
+        };
+        let Loaded { doors, files, .. } = loading.finish(&shown(&called.config()))?;
         let now = Moment::now().map_err(system("read the clock"))?;
         let count = |count: u32| usize::try_from(count).unwrap_or(usize::MAX);
         let limits =
@@ -208,12 +214,10 @@ impl Watcher {
             if place % AHEAD == 0 {
                 self.engine.foresee(ahead.by_ref().take(AHEAD).map(|(_, _, frame)| frame));
             }
-            let at = self.translator.translate(stamp);
-            let effects = self.engine.handle_frame(at, frame, loopback, &mut ());
-            if effects.len() > 0 {
-                for effect in effects.collect::<Vec<_>>() {
-                    self.carry_out(errands, at, effect);
-                }
+            let at = self.translator.translate(stamp).max(self.engine.now());
+            let Self { engine, called, files, now, ending, .. } = self;
+            for effect in engine.handle_frame(at, frame, loopback, &mut ()) {
+                ending.exits(errands.carry_out(at, *now, effect, |path| mark(called, files, path)));
             }
         }
         drop(ahead);
@@ -243,12 +247,8 @@ impl Watcher {
 
     fn carry_out(&mut self, errands: &mut Errands, at: Instant, effect: Effect) {
         let Self { called, files, .. } = self;
-        let mark = |path: &[u8]| {
-            let (device, inode) = files.get(path).copied().unwrap_or_default();
-            Mark { path: shown_bytes(called, path), device, inode }
-        };
-        let at = at.max(self.engine.now());
-        self.ending.exits(errands.carry_out(at, self.now, effect, mark));
+        let exit = errands.carry_out(at.max(self.engine.now()), self.now, effect, |path| mark(called, files, path));
+        self.ending.exits(exit);
     }
 
     fn answers(&mut self, errands: &mut Errands, report: &mut Report) -> Result<(), Error> {
@@ -459,8 +459,10 @@ struct Heard {
     links: bool,
 }
 
-fn shown_bytes(called: &Called, path: &[u8]) -> Vec<u8> {
-    called.absolute(path).into_os_string().into_encoded_bytes()
+/// Where a one-time file is to be marked.
+fn mark(called: &Called, files: &BTreeMap<Vec<u8>, Identity>, path: &[u8]) -> Mark {
+    let (device, inode) = files.get(path).copied().unwrap_or_default();
+    Mark { path: called.absolute(path).into_os_string().into_encoded_bytes(), device, inode }
 }
 
 /// A number that nobody can guess.

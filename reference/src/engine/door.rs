@@ -83,8 +83,8 @@ impl Door {
             (config::Sequences::Fixed(sequence), _) => Ok(sequence.clone()),
             (config::Sequences::OneTime(_), file) => {
                 let door = DoorRef { index, config: config.clone() };
-                let OneTimeFile { text, identity } = file.unwrap_or_default();
-                let mut lines = OneTime::new(text);
+                let OneTimeFile { used_up, text, identity } = file.unwrap_or_default();
+                let mut lines = OneTime::after(used_up, text);
                 let line = next_line(&mut lines, &door, &spent, log);
                 let sequence = line.as_ref().map(|line| line.sequence.clone()).ok_or(Clause::Once7);
                 one_time = Some(File { lines, line, identity, spent });

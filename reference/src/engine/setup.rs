@@ -9,6 +9,7 @@ use std::{
 use crate::{
     clause::Clause,
     config::{Config, Sequences},
+    one_time::UsedUp,
     wire::Hit,
 };
 
@@ -56,7 +57,9 @@ pub struct Doors {
 /// A one-time file as its reader found it.
 #[derive(Clone, Debug, Default)]
 pub struct OneTimeFile {
-    /// All its bytes.
+    /// The lines at its beginning that are left out of the text; the default leaves out none.
+    pub used_up: UsedUp,
+    /// All its bytes that follow.
     pub text: Vec<u8>,
     /// What makes it this file and no other, whatever path led to it: device and inode, say (ONCE-11).
     pub identity: String,

@@ -55,7 +55,10 @@ fn by_splitting(text: &[u8]) -> (Vec<Line>, Vec<u64>) {
 
 /// All lines that a reader of `text` gives, with the numbers of those it passes over.
 fn by_reading(text: &[u8], spent: &[u64]) -> (Vec<Line>, Vec<u64>) {
-    let mut file = OneTime::new(text.to_vec());
+    read_on(OneTime::after(UsedUp::default(), text.to_vec()), spent)
+}
+
+fn read_on(mut file: OneTime, spent: &[u64]) -> (Vec<Line>, Vec<u64>) {
     let (mut usable, mut passed_over) = (Vec::new(), Vec::new());
     let judge = |offset, sequence: &Sequence| {
         if spent.contains(&offset) { Some(Unusable::Spent) } else { is_ignored(sequence) }
@@ -70,6 +73,27 @@ proptest! {
     #[test]
     fn the_usable_lines_are_those_that_splitting_finds(text in texts()) {
         prop_assert_eq!(by_reading(&text, &[]), by_splitting(&text));
+    }
+
+    #[test]
+    fn lines_that_are_used_up_are_passed_over_whatever_pieces_they_come_in(
+        used in vec(select(vec!["#\n", "#7000,8000\n", "# \r\n", "##9\n", "#\r"]), 0..200),
+        text in texts(),
+        cuts in vec(1_usize..700, 1..8),
+    ) {
+        let text = [used.concat().as_bytes(), &text].concat();
+        let mut used_up = UsedUp::default();
+        let (mut rest, mut cuts) = (text.as_slice(), cuts.into_iter().cycle());
+        while !rest.is_empty() {
+            let piece = &rest[..cuts.next().expect("they never end").min(rest.len())];
+            let passed = used_up.pass_over(piece);
+            rest = &rest[passed..];
+            if passed < piece.len() {
+                break;
+            }
+        }
+        prop_assert!(rest.first() != Some(&MARK));
+        prop_assert_eq!(read_on(OneTime::after(used_up, rest.to_vec()), &[]), by_splitting(&text));
     }
 
     #[test]

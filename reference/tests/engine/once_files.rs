@@ -73,8 +73,8 @@ fn load(first: &str, second: &str) -> Result<Doors, Vec<(Clause, String)>> {
     let text = format!("[a]\none_time_sequences = {first}\n[b]\nsequence = 1\n[c]\none_time_sequences = {second}\n");
     let (config, _) = Config::parse(text.as_bytes()).expect("a good configuration");
     let read = |path: &[u8]| match path {
-        b"/otp/one" | b"/otp/./one" => Ok(OneTimeFile { text: b" 1\n".to_vec(), identity: "8:1".to_owned() }),
-        b"/otp/two" => Ok(OneTimeFile { text: Vec::new(), identity: "8:2".to_owned() }),
+        b"/otp/one" | b"/otp/./one" => Ok(file(b" 1\n", "8:1")),
+        b"/otp/two" => Ok(file(b"", "8:2")),
         _ => Err("no such file or directory"),
     };
     Doors::load(config, read).map_err(|errors| errors.iter().map(|e| (e.clause(), e.to_string())).collect())
@@ -100,8 +100,12 @@ fn once_11_one_file_at_two_doors_is_an_error_whatever_path_leads_to_it() {
 fn the_texts_of_the_files_come_back_in_the_doors_order() {
     let config = "[a]\none_time_sequences = x\n[b]\nsequence = 1\n[c]\none_time_sequences = y\n";
     let (config, _) = Config::parse(config.as_bytes()).expect("a good configuration");
-    let read = |path: &[u8]| Ok::<_, ()>(OneTimeFile { text: path.to_vec(), identity: format!("{path:?}") });
+    let read = |path: &[u8]| Ok::<_, ()>(file(path, &format!("{path:?}")));
     let doors = Doors::load(config, read).expect("every file is there").renamed(|name| format!("{name}!"));
     assert_eq!(doors.texts().collect::<Vec<_>>(), [Some(&b"x"[..]), None, Some(b"y")]);
     assert_eq!(doors.config().doors.iter().map(|door| &*door.name).collect::<Vec<_>>(), ["a!", "b!", "c!"]);
+}
+
+fn file(text: &[u8], identity: &str) -> OneTimeFile {
+    OneTimeFile { text: text.to_vec(), identity: identity.to_owned(), ..OneTimeFile::default() }
 }

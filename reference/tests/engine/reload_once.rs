@@ -165,7 +165,7 @@ fn once_6_a_line_being_spent_stays_spent_in_its_file_whatever_path_leads_to_it()
         world.knock(ALICE, &["1"]);
         let config = format!("[renamed]\none_time_sequences = {path}\n");
         let (config, _) = Config::parse(config.as_bytes()).expect("a good configuration");
-        let file = OneTimeFile { text: b" 1\n 2\n".to_vec(), identity: identity.to_owned() };
+        let file = OneTimeFile { text: b" 1\n 2\n".to_vec(), identity: identity.to_owned(), ..OneTimeFile::default() };
         let doors = Doors::load(config, |_| Ok::<_, ()>(file.clone())).expect("the file is there");
         world.feed(Input::Reload(Box::new(doors)));
         world.said();

@@ -251,7 +251,8 @@ fn load(config: &str, files: &BTreeMap<String, Vec<u8>>) -> Doors {
     let (config, _) = Config::parse(config.as_bytes()).expect("a good configuration");
     let read = |path: &[u8]| {
         let path = String::from_utf8_lossy(path).into_owned();
-        files.get(&path).map(|text| OneTimeFile { text: text.clone(), identity: path }).ok_or("no such file")
+        let text = files.get(&path).cloned().ok_or("no such file")?;
+        Ok::<_, &str>(OneTimeFile { text, identity: path, ..OneTimeFile::default() })
     };
     Doors::load(config, read).expect("every file is there")
 }

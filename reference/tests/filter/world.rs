@@ -29,7 +29,7 @@ impl World {
     pub(crate) fn setup(&self) -> Setup {
         let read = |path: &[u8]| -> Result<_, String> {
             let identity = String::from_utf8_lossy(path).into_owned();
-            Ok(OneTimeFile { text: b" 7000:udp,7001\n 7000\n 53:udp\n".to_vec(), identity })
+            Ok(OneTimeFile { text: b" 7000:udp,7001\n 7000\n 53:udp\n".to_vec(), identity, ..OneTimeFile::default() })
         };
         Setup {
             doors: Doors::load(self.config.clone(), read).expect("each has a file of its own"),

@@ -136,7 +136,7 @@ fn inside(path: &Path) -> PathBuf {
 
 fn one_time_file(path: &Path) -> io::Result<OneTimeFile> {
     let text = fs::read(path)?;
-    Ok(OneTimeFile { text, identity: identity(path)? })
+    Ok(OneTimeFile { text, identity: identity(path)?, ..OneTimeFile::default() })
 }
 
 #[cfg(unix)]

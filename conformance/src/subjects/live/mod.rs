@@ -40,6 +40,7 @@ use self::{
     load::Load,
     plan::{Plan, Unplannable},
 };
+use super::scratch::Scratch;
 use crate::{
     ability::Ability,
     adapter::Adapter,
@@ -126,7 +127,7 @@ impl Live {
             Kind::Client { .. } => &self.client,
         };
         let program = program.as_deref().ok_or_else(|| Broken("there is no program to judge".to_owned()))?;
-        let directory = tempfile::tempdir().map_err(broken("no directory for the case"))?;
+        let directory = Scratch::new().map_err(broken("no directory for the case"))?;
         let mut plan = Plan::new(case, &self.adapter, program, precision, directory.path())
             .map_err(|Unplannable(why)| Broken(why))?;
         if let Some(script) = &self.script {
@@ -177,6 +178,7 @@ impl Subject for Live {
             Ability::Stamps,
             Ability::Bound,
             Ability::Clock,
+            Ability::Marks,
         ];
         cannot.extend(self.daemon.is_none().then_some(Ability::Daemon));
         cannot.extend(self.client.is_none().then_some(Ability::Client));

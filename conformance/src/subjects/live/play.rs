@@ -104,21 +104,23 @@ impl<'a> Play<'a> {
         let can_read = self.plan.log.file.is_some() && !self.plan.log_files.is_empty();
         let silence = if can_read { SILENCE } else { SETTLING };
         let since = Instant::now();
-        let mut socket_since = None;
+        let mut listening_since = None;
         while since.elapsed() < PATIENCE {
             self.pump(Duration::from_millis(2))?;
             if !self.processes.is_alive() {
                 return Ok(self.plan.ends);
             }
-            if self.plan.packet_socket && self.world.is_up() {
-                if !has_packet_socket()? {
-                    continue;
-                }
-                let socket_since = socket_since.get_or_insert_with(Instant::now);
-                if self.is_ready || socket_since.elapsed() > silence {
+            if !self.plan.packet_socket {
+                if self.is_ready && !self.plan.ends {
                     return Ok(true);
                 }
-            } else if self.is_ready && !self.plan.ends {
+                continue;
+            }
+            // On an interface that is down nobody need listen yet (LISTEN-8).
+            if self.world.is_up() && !has_packet_socket()? {
+                continue;
+            }
+            if self.is_ready || listening_since.get_or_insert_with(Instant::now).elapsed() > silence {
                 return Ok(true);
             }
         }

@@ -8,24 +8,22 @@ use std::{
     process::{Command, Stdio},
 };
 
-use tempfile::TempDir;
-
 use crate::{
     case::{CONFIG, Case, DIRECTORY, Kind},
     subject::Broken,
+    subjects::scratch::Scratch,
 };
 
 /// A case's directory, and beside it the programs that its commands call.
 pub(super) struct Directory {
     // Removed when this is dropped.
-    root: TempDir,
+    root: Scratch,
 }
 
 impl Directory {
     /// Writes the case's files and programs.
     pub(super) fn new(case: &Case) -> Result<Self, Broken> {
-        let root =
-            TempDir::with_prefix("knock-").map_err(|error| Broken(format!("no temporary directory: {error}")))?;
+        let root = Scratch::new().map_err(|error| Broken(format!("no temporary directory: {error}")))?;
         let directory = Self { root };
         for sub in [directory.files(), directory.programs()] {
             fs::create_dir(&sub).map_err(|error| Broken(format!("{}: {error}", sub.display())))?;

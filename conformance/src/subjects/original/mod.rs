@@ -44,11 +44,13 @@ impl Original {
     ///
     /// There is no such file; the message says how to come by it.
     pub fn find(daemon: Option<&Path>, library: Option<&Path>) -> Result<Self, Broken> {
-        let daemon = daemon.unwrap_or(Path::new("/usr/sbin/knockd")).to_owned();
-        if !daemon.is_file() {
+        let daemon = daemon.unwrap_or(Path::new("/usr/sbin/knockd"));
+        // It is started in a case's directory, from where a path that is not absolute would lead elsewhere.
+        let found = daemon.canonicalize().ok().filter(|daemon| daemon.is_file());
+        let daemon = found.ok_or_else(|| {
             let hint = "install Debian's package `knockd`, or name the program with `--daemon`";
-            return Err(Broken(format!("there is no `{}`: {hint}", daemon.display())));
-        }
+            Broken(format!("there is no `{}`: {hint}", daemon.display()))
+        })?;
         let named = library.map(Path::to_owned).or_else(|| env::var_os(LIBRARY_VARIABLE).map(PathBuf::from));
         let library = match named {
             Some(named) if named.is_file() => named,
@@ -88,6 +90,8 @@ impl Subject for Original {
         lacks.retain(|ability| match ability {
             Ability::Client | Ability::Interfaces | Ability::Addresses | Ability::Clock | Ability::Bound => true,
             Ability::Shell | Ability::Syslog | Ability::System => true,
+            // A child is kept back until the daemon is done with the packet, its mark included.
+            Ability::Marks => true,
             // Whoever detaches is nobody's child, and its end cannot be seen.
             Ability::Process => detaches || has_second,
             Ability::Log

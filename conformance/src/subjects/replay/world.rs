@@ -116,7 +116,7 @@ impl<'a> World<'a> {
         let doors = Doors::load(config, |path| {
             let name = name_of(path);
             let text = self.files.get(&name).cloned().ok_or("there is no such file")?;
-            Ok::<_, &str>(OneTimeFile { text, identity: name })
+            Ok::<_, &str>(OneTimeFile { text, identity: name, ..OneTimeFile::default() })
         });
         doors.map_err(|errors| errors.iter().map(|error| format!("{error}\n")).collect())
     }
@@ -211,7 +211,7 @@ impl<'a> World<'a> {
                     self.running.insert((ends, self.begun), (run.job, plan.status));
                 }
                 Effect::Spend(spend) => {
-                    let result = self.mark(&spend);
+                    let result = self.mark(now, &spend);
                     if let Some(engine) = &mut self.engine {
                         wanted.extend(engine.handle(now, Input::Spent { spend: spend.id, result }));
                     }
@@ -229,9 +229,14 @@ impl<'a> World<'a> {
         }
     }
 
-    fn mark(&mut self, spend: &Spend) -> Result<(), String> {
-        let file = self.files.get_mut(&name_of(spend.who.door.file())).ok_or("no such file")?;
-        if one_time::mark(file, spend.offset) { Ok(()) } else { Err("the file has no such byte".to_owned()) }
+    fn mark(&mut self, at: Instant, spend: &Spend) -> Result<(), String> {
+        let name = name_of(spend.who.door.file());
+        let file = self.files.get_mut(&name).ok_or("no such file")?;
+        if !one_time::mark(file, spend.offset) {
+            return Err("the file has no such byte".to_owned());
+        }
+        self.see(at, Sight::Mark(name));
+        Ok(())
     }
 
     fn look(&mut self, at: Nanos, name: &str) {

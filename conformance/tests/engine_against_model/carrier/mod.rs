@@ -116,7 +116,10 @@ fn translate(effect: &Effect, time: Option<Nanos>, packet: Option<usize>) -> Opt
         knock: Some((who.source, who.knock)),
     };
     Some(match effect {
-        Effect::Spend(Spend { who, offset, .. }) => event(who, What::Spend { offset: *offset }),
+        Effect::Spend(Spend { who, offset, .. }) => {
+            let file = String::from_utf8_lossy(who.door.file()).into_owned();
+            event(who, What::Spend { offset: *offset, file })
+        }
         Effect::Run(Run { who, kind, command, .. }) => {
             let command = String::from_utf8_lossy(command).into_owned();
             event(who, if *kind == JobKind::Start { What::Start(command) } else { What::Stop(command) })

@@ -21,7 +21,9 @@ pub(crate) fn setup(scenario: &Scenario) -> engine::Setup {
     let read = |path: &[u8]| {
         let path = String::from_utf8_lossy(path).into_owned();
         let text = path.trim_start_matches('/').parse().ok().and_then(|index: usize| scenario.files.get(index));
-        text.map(|text| engine::OneTimeFile { text: text.clone().into(), identity: path }).ok_or("no such file")
+        let file =
+            |text: &String| engine::OneTimeFile { text: text.clone().into(), identity: path, ..Default::default() };
+        text.map(file).ok_or("no such file")
     };
     let locals = case.locals.as_ref().map_or(engine::Locals::AnyUnicast, |locals| {
         let local = |&(address, length)| engine::Local { address, prefix: Some(length) };

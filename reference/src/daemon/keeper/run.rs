@@ -91,7 +91,7 @@ impl Keeper {
         while let Some(number) = self.openings.take_due(now) {
             if let Some(stop) = self.openings.stop_of(number).cloned() {
                 let message = format!("{}: {}: command timeout", stop.source, stop.door);
-                self.log_line(Line { at: seconds(), message, source: Some(stop.source), debug: false });
+                self.lines.push(Line { at: seconds(), message, source: Some(stop.source), debug: false });
             }
         }
         if self.again.is_some_and(|again| now < again) {
