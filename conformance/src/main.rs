@@ -11,7 +11,7 @@ use clap::Parser;
 use knock_conformance::{
     cli::{self, Cli, Output},
     status::Status,
-    subjects::{live, scratch},
+    subjects::live,
 };
 
 fn main() -> ExitCode {
@@ -20,13 +20,7 @@ fn main() -> ExitCode {
     if let Some(code) = live::main(&env::args().skip(1).collect::<Vec<_>>()) {
         return code;
     }
-    let cli = Cli::parse();
-    #[cfg(target_os = "linux")]
-    if let Err(error) = scratch::clean_when_interrupted() {
-        eprintln!("knock-conformance: signals cannot be waited for: {error}");
-        return Status::WorldBroke.into();
-    }
-    match cli::execute(cli) {
+    match cli::execute(Cli::parse()) {
         Ok(Output { text, status }) => match anstream::stdout().write_all(text.as_bytes()) {
             Ok(()) => status.into(),
             // Whoever read has read enough; the verdict stays what it is.

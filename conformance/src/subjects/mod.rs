@@ -7,7 +7,7 @@ pub mod original;
 #[cfg(feature = "replay")]
 pub mod replay;
 #[cfg(target_os = "linux")]
-pub mod scratch;
+mod scratch;
 
 use std::{num::NonZeroUsize, path::PathBuf, thread};
 

@@ -1,30 +1,43 @@
-//! Directories for cases, which do not outlive the program when somebody interrupts it.
+//! Directories for cases, which do not outlive the program, however it ends.
 
 use std::{
-    collections::BTreeSet,
-    fs, io,
-    path::{Path, PathBuf},
+    io,
+    os::unix::process::CommandExt,
+    path::Path,
+    process::{Child, Command, Stdio},
     sync::{Mutex, PoisonError},
-    thread,
 };
 
-use nix::sys::signal::{SigSet, Signal, raise};
 use tempfile::TempDir;
 
-/// Those that there are now.
-static THERE: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
-
-/// A directory that is removed when it is dropped, and when the program is interrupted.
+/// A directory, removed when this is dropped or the program ends.
 #[derive(Debug)]
 pub(super) struct Scratch(TempDir);
+
+/// What the directories of a run stand in, and who removes it.
+struct Run {
+    directory: TempDir,
+    /// It waits for the end of its input, which comes when nobody has the other end any more: it is never written to.
+    _sweeper: Child,
+}
+
+/// Made with the first directory.
+static RUN: Mutex<Option<Run>> = Mutex::new(None);
+
+/// Removes the directory `$1` when its input ends.
+const SWEEP: &str = "cat > /dev/null; exec rm -rf -- \"$1\"";
 
 impl Scratch {
     /// Makes one.
     pub(super) fn new() -> io::Result<Self> {
-        let mut there = THERE.lock().unwrap_or_else(PoisonError::into_inner);
-        let directory = tempfile::Builder::new().prefix("knock-conformance.").tempdir()?;
-        there.insert(directory.path().to_owned());
-        Ok(Self(directory))
+        let mut run = RUN.lock().unwrap_or_else(PoisonError::into_inner);
+        let begun = match run.take() {
+            Some(begun) => begun,
+            None => Run::begin()?,
+        };
+        let directory = tempfile::Builder::new().prefix("").tempdir_in(begun.directory.path());
+        *run = Some(begun);
+        directory.map(Self)
     }
 
     /// Where it is.
@@ -33,43 +46,23 @@ impl Scratch {
     }
 }
 
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        THERE.lock().unwrap_or_else(PoisonError::into_inner).remove(self.0.path());
+impl Run {
+    fn begin() -> io::Result<Self> {
+        let directory = TempDir::with_prefix("knock-")?;
+        Ok(Self { _sweeper: sweeper(directory.path())?, directory })
     }
 }
 
-/// From now on whoever interrupts or ends the program leaves no directory behind. To be called before there are other
-/// threads, which would get the signals instead; programs that are started do not inherit this.
-///
-/// # Errors
-///
-/// The signals cannot be held back.
-pub fn clean_when_interrupted() -> io::Result<()> {
-    // Who started the program may have it ignore some, as `nohup` does: they are to stay without effect.
-    let ignored = ignored(&fs::read_to_string("/proc/self/status")?);
-    let mut signals = SigSet::empty();
-    let ends = [Signal::SIGHUP, Signal::SIGINT, Signal::SIGTERM].into_iter();
-    ends.filter(|signal| ignored >> (*signal as u32 - 1) & 1 == 0).for_each(|signal| signals.add(signal));
-    signals.thread_block()?;
-    thread::Builder::new().name("signals".to_owned()).spawn(move || {
-        let Ok(signal) = signals.wait() else { return };
-        // Held to the end, so that no case makes another one.
-        let there = THERE.lock().unwrap_or_else(PoisonError::into_inner);
-        for directory in there.iter() {
-            // A case may still be writing into it. What cannot be removed now stays, as it would without this.
-            let _left = fs::remove_dir_all(directory);
-        }
-        // The program ends as it would have ended: by the signal.
-        let _ended = signals.thread_unblock().and_then(|()| raise(signal));
-    })?;
-    Ok(())
-}
-
-/// The ignored signals of a process's status, a bit each.
-fn ignored(status: &str) -> u64 {
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default()
+/// In a group of its own, so that who interrupts the program from a terminal does not interrupt this.
+fn sweeper(directory: &Path) -> io::Result<Child> {
+    Command::new("/bin/sh")
+        .args(["-c", SWEEP, "sweep"])
+        .arg(directory)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .spawn()
 }
 
 #[cfg(test)]
@@ -77,18 +70,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_ignored_signal_is_found() {
-        let hangup_and_interrupt = ignored("SigBlk:\t0000000000000000\nSigIgn:\t0000000000000003\n");
-        assert_eq!(hangup_and_interrupt, 1 << (Signal::SIGHUP as u32 - 1) | 1 << (Signal::SIGINT as u32 - 1));
-        assert_eq!(ignored(""), 0);
-    }
-
-    #[test]
     fn a_directory_is_there_as_long_as_it_is_used() {
         let scratch = Scratch::new().expect("a directory");
         let path = scratch.path().to_owned();
-        assert!(path.is_dir() && THERE.lock().expect("nobody panicked").contains(&path));
+        assert!(path.is_dir());
         drop(scratch);
-        assert!(!path.exists() && !THERE.lock().expect("nobody panicked").contains(&path));
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn what_is_left_goes_with_whoever_held_it() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let run = directory.path().join("a run");
+        std::fs::create_dir_all(run.join("a case")).expect("written");
+        let mut sweeper = sweeper(&run).expect("a shell");
+        assert!(run.exists());
+        drop(sweeper.stdin.take());
+        assert!(sweeper.wait().expect("it ends").success());
+        assert!(!run.exists());
     }
 }
