@@ -25,7 +25,7 @@ cargo run --locked --quiet -p knockd-fuzz --features live --bin fuzz-seeds -- "$
 program="$work/build/$platform/fuzz/fuzz-$target"
 committed=reference/fuzz/corpus/$target
 mkdir -p "$work/corpus/$target" "$work/found/$target" "$committed"
-limits="-timeout=10 -rss_limit_mb=1024 -max_len=4096"
+limits="-timeout=60 -rss_limit_mb=1024 -max_len=4096"
 if [ "$what" = --keep ]; then
     # Of the seeds nothing has to be kept, since the test makes them itself; what was found once is kept for ever.
     rm -rf "$work/kept" && cp -r "$work/seeds/$target" "$work/kept"
