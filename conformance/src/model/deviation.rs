@@ -251,6 +251,7 @@ deviations! {
     SecondAccepted "PROC-2" "a second instance on the same pid file runs";
     ReloadDropsKnocks "PROC-3" "a reload discards all knocks";
     KnocksSurviveChange "PROC-3" "a knock survives a change of its door";
+    KnocksSurviveSmallChange "PROC-3" "a knock survives a change of `Target`, ignored ports or later commands";
     BadReloadEnds "PROC-3" "a bad configuration ends a running daemon";
     HupEnds "PROC-3" "SIGHUP ends the daemon";
     HupIgnored "PROC-3" "SIGHUP is ignored";

@@ -8,7 +8,7 @@ use super::{
     disk::{Disk, plain},
     old,
     once::{self, Place},
-    words::{Door, Sequences, What},
+    words::{Commands, Door, Sequences, What},
 };
 
 /// What keeps these doors from being used: one-time files that are missing, or shared (ONCE-7, ONCE-11).
@@ -72,7 +72,13 @@ impl Daemon {
             let namesakes = self.posts[..new].iter().filter(|other| other.door.name == post.door.name).count();
             let partner = (0..old.len()).filter(|place| old[*place].door.name == post.door.name).nth(namesakes);
             if let Some(partner) = partner {
-                let same = old[partner].door == post.door && sequences[partner] == present(post);
+                let mut before = old[partner].door.clone();
+                if self.is.on(D::KnocksSurviveSmallChange) {
+                    let Door { target, ignored, cmd_timeout, v4, v6, .. } = post.door.clone();
+                    let v4 = Commands { start: before.v4.start, ..v4 };
+                    before = Door { target, ignored, cmd_timeout, v4, v6, ..before };
+                }
+                let same = before == post.door && sequences[partner] == present(post);
                 if same && !self.is.on(D::ReloadDropsKnocks) || self.is.on(D::KnocksSurviveChange) {
                     places[partner] = Some(new);
                 }
