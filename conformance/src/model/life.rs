@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    daemon::{Daemon, Post},
+    daemon::{Daemon, Knock, Post},
     deviation::{Deviation as D, Deviations},
     disk::{Disk, plain},
     old,
@@ -89,7 +89,8 @@ impl Daemon {
             self.knocks.values().filter(|knock| places[knock.door].is_none()).map(|knock| knock.number).collect();
         lost.into_iter().for_each(|knock| self.discard(knock, "PROC-3"));
         self.posts = new;
-        self.memory.renumber(&places);
+        let kept = if self.is.on(D::ReloadForgetsRepeats) { vec![None; places.len()] } else { places.clone() };
+        self.memory.renumber(&kept);
         self.renumber(&places);
         if self.is.on(D::ReloadForgetsStops) {
             self.jobs.forget_open();
@@ -100,7 +101,9 @@ impl Daemon {
         let place = |door: usize| places.get(door).copied().flatten().unwrap_or(door);
         self.knocks.values_mut().for_each(|knock| knock.door = place(knock.door));
         self.at = self.knocks.values().map(|knock| ((knock.door, knock.source), knock.number)).collect();
-        self.timeouts = self.knocks.values().map(|knock| (knock.due, knock.door, knock.number)).collect();
+        let times_out = |knock: &&Knock| knock.door == 0 || !self.is.on(D::ReloadForgetsTimeouts);
+        let knocks = self.knocks.values().filter(times_out);
+        self.timeouts = knocks.map(|knock| (knock.due, knock.door, knock.number)).collect();
     }
 
     /// Ends in order: stop commands run now, and the daemon is gone when the last command has ended (CMD-7, PROC-4).
