@@ -3,11 +3,11 @@
 #
 #     reference/fuzz/run.sh TARGET SECONDS      what is found goes to target/fuzz/found/TARGET, what covers more to
 #                                               target/fuzz/corpus/TARGET
-#     reference/fuzz/run.sh TARGET --keep       makes corpus/TARGET anew: the smallest inputs, of all there are, that cover
-#                                               what all of them cover
+#     reference/fuzz/run.sh TARGET --keep       makes corpus/TARGET anew: few and small inputs that cover what all that
+#                                               there are cover
 #
-# A finding becomes a case or a test of its own first, then it is mended. The stable toolchain does; libFuzzer itself is
-# compiled by a C++ compiler.
+# A finding becomes a case or a test of its own first, then it is mended; as corpus/TARGET/found-WHAT it stays. The
+# stable toolchain does; libFuzzer itself is compiled by a C++ compiler.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -27,12 +27,12 @@ committed=reference/fuzz/corpus/$target
 mkdir -p "$work/corpus/$target" "$work/found/$target" "$committed"
 limits="-timeout=10 -rss_limit_mb=1024 -max_len=4096"
 if [ "$what" = --keep ]; then
-    # Of the seeds nothing has to be kept, since the test makes them itself.
+    # Of the seeds nothing has to be kept, since the test makes them itself; what was found once is kept for ever.
     rm -rf "$work/kept" && cp -r "$work/seeds/$target" "$work/kept"
     # shellcheck disable=SC2086 # a list of words
     "$program" $limits -max_len=300 -set_cover_merge=1 -use_counters=0 "$work/kept" "$committed" "$work/corpus/$target"
-    rm -r "$committed" && mkdir "$committed"
-    find "$work/kept" -type f ! -name 'seed-*' -exec cp -t "$committed" {} +
+    find "$committed" -type f ! -name 'found-*' -delete
+    find "$work/kept" -type f ! -name 'seed-*' ! -name 'found-*' -exec cp -t "$committed" {} +
     du -bs "$committed"
 else
     # shellcheck disable=SC2086 # a list of words

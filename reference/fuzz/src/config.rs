@@ -50,8 +50,8 @@ fn accepted(text: &[u8], config: &Config) {
     config.doors.iter().for_each(|door| bounded(&values, door));
 }
 
-/// The text behind the first `=` of each line, without blanks at its ends: no value can be anything else, and none can be
-/// cut (CMD-5).
+/// The text behind the first `=` of each line, without blanks at its ends: no value can be anything else, and none can
+/// be cut (CMD-5).
 fn values(text: &[u8]) -> Vec<&[u8]> {
     let lines = text.split(|byte| *byte == b'\n');
     let values = lines.filter_map(|line| line.iter().position(|byte| *byte == b'=').map(|at| &line[at + 1..]));

@@ -66,8 +66,8 @@ fn cut_by_the_capture(cut: Frame<'_>, whole: Result<Hit, NoHit>) {
     assert!(answer == whole || early, "{answer:?} of {whole:?}");
 }
 
-/// What the capture holds behind the frame's end is not read; and where the frame ends before the packet does, there is no
-/// hit, or it is the same packet in less padding.
+/// What the capture holds behind the frame's end is not read; and where the frame ends before the packet does, there is
+/// no hit, or it is the same packet in less padding.
 fn cut_on_the_wire(link: Link, bytes: &[u8], at: usize, whole: Result<Hit, NoHit>) {
     let answer = decode(Frame { link, bytes: &bytes[..at], original_len: at });
     judge(answer);

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use knockd::daemon::journal::record::{Damage, MAGIC, NoJournal, OpenDoor, Record, Recovered, read, write};
 
-/// The input is a byte that says what follows: a journal as it is; contents of records, to which lengths and checksums are
-/// added; or the same with one byte of the journal changed at the end.
+/// The input is a byte that says what follows: a journal as it is; contents of records, to which lengths and checksums
+/// are added; or the same with one byte of the journal changed at the end.
 ///
 /// # Panics
 ///

@@ -1,5 +1,5 @@
-//! What fuzzing begins with: frames of the captures, the project's configurations and one-time files, and the journals of
-//! some daemons' lives, each as an input of its target.
+//! What fuzzing begins with: frames of the captures, the project's configurations and one-time files, and the journals
+//! of some daemons' lives, each as an input of its target.
 
 use std::{
     collections::BTreeSet,

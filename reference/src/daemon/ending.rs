@@ -1,5 +1,5 @@
-//! How a daemon ends that was told to: when its engine says so, since all commands have ended, or else when its patience
-//! is over (CMD-7).
+//! How a daemon ends that was told to: when its engine says so, since all commands have ended, or else when its
+//! patience is over (CMD-7).
 
 use std::time::Duration;
 

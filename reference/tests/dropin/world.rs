@@ -362,8 +362,8 @@ pub(crate) fn wait_for_text(file: &Path, text: &str, count: usize) {
     }
 }
 
-/// Waits for what can only be asked for, five times a second: the kernel tells nobody that an element's time in a set is
-/// over, nor who captures.
+/// Waits for what can only be asked for, five times a second: the kernel tells nobody that an element's time in a set
+/// is over, nor who captures.
 pub(crate) fn wait_for(what: &str, condition: impl Fn() -> bool) {
     let end = Instant::now() + PATIENCE;
     let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_CLOEXEC).expect("a timer");

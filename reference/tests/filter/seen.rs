@@ -1,8 +1,9 @@
 //! Frames twice: as a capture gives them, and as the kernel's filter sees them before.
 //!
-//! The kernel takes the outermost VLAN tag off a received frame and keeps it beside the packet; the filter runs on what is
-//! left, and libpcap puts the tag back afterwards. Not so on frames that the host itself sends, nor with the old type 0x9100.
-//! On `any` the filter sees what follows the link header, and the protocol beside it; libpcap makes the header later.
+//! The kernel takes the outermost VLAN tag off a received frame and keeps it beside the packet; the filter runs on what
+//! is left, and libpcap puts the tag back afterwards. Not so on frames that the host itself sends, nor with the old type
+//! 0x9100. On `any` the filter sees what follows the link header, and the protocol beside it; libpcap makes the header
+//! later.
 
 use std::net::IpAddr;
 

@@ -168,8 +168,8 @@ enum Next {
 }
 
 impl Life {
-    /// What follows at `now`, for one that has so many openings of its own to close, and so many in all. From `end` on it
-    /// waits for no command any more (CMD-7).
+    /// What follows at `now`, for one that has so many openings of its own to close, and so many in all. From `end` on
+    /// it waits for no command any more (CMD-7).
     fn next(self, now: Duration, end: Option<Duration>, own: usize, all: usize) -> Next {
         let late = end.is_some_and(|end| end <= now);
         let is_over = match self {
