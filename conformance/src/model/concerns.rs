@@ -62,7 +62,8 @@ impl Daemon {
     /// LISTEN-9; LISTEN-5.
     pub(super) fn can_be_client(&self, source: IpAddr, loopback: bool) -> bool {
         let locals = self.around.locals.iter().flatten();
-        let everyone = locals.clone().any(|&(own, length)| is_broadcast_of(own, length, source));
+        let networks = if self.is.on(D::BroadcastsReadOnce) { &self.first_locals } else { &self.around.locals };
+        let everyone = networks.iter().flatten().any(|&(own, length)| is_broadcast_of(own, length, source));
         let host = source.is_loopback() || locals.clone().any(|&(own, _)| own == source);
         let family = source.is_ipv4() || !self.around.only_v4 || self.is.on(D::OnlyV4SparesTargets);
         let may_be_host = loopback && !self.is.on(D::NoKnockOnLoopback) || self.is.on(D::OwnAddressKnocks);

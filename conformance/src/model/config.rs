@@ -162,6 +162,7 @@ impl Reader {
         };
         let result = match section {
             None => Err((key.to_owned(), format!("`{key}` stands before the first section"))),
+            Some(Section::Options) if is.on(D::OptionsComeFirst) && !self.drafts.is_empty() => Ok(()),
             Some(Section::Options) => self.option(key, value),
             Some(Section::Door) => self.directive(key, value),
         };

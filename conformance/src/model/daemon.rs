@@ -77,6 +77,8 @@ pub struct Daemon {
     pub(super) jobs: Jobs,
     /// Knocks of [`D::OneListOfKnocks`] that have ended and still stand in the list.
     pub(super) over: BTreeSet<u64>,
+    /// The addresses at the start.
+    pub(super) first_locals: Option<Vec<(IpAddr, u8)>>,
     pub(super) crowded: Option<Nanos>,
     pub(super) busy: Option<Nanos>,
     pub(super) ended: bool,
@@ -113,6 +115,7 @@ impl Daemon {
         let mut daemon = Self {
             jobs: jobs.unwrap_or_else(|| Jobs::new(around.commands.clone(), is)),
             memory: Memory::new(around.max_knocks),
+            first_locals: around.locals.clone(),
             around,
             is,
             disk,

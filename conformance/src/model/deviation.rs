@@ -75,6 +75,7 @@ deviations! {
     EndsWithInterface "LISTEN-8" "the daemon ends when its interface is deleted";
     LinkStaysDown "LISTEN-8" "an interface that was down is never listened on again";
     AnySourceKnocks "LISTEN-9" "unspecified, multicast and broadcast sources knock";
+    BroadcastsReadOnce "LISTEN-9" "broadcast addresses are those of the start";
     OwnAddressKnocks "LISTEN-9" "the host's own addresses knock from outside";
     NoKnockOnLoopback "LISTEN-9" "a host cannot knock on itself over loopback";
     LastHitNotNeeded "SEQ-1" "the last but one hit opens the door";
@@ -203,6 +204,7 @@ deviations! {
     EndsBeforeStops "CMD-7" "the daemon has ended before its pending stop commands run";
     KillForgetsStops "CMD-7" "a killed daemon's stop commands never run";
     StopRunsTwice "CMD-2" "the stop command runs twice";
+    OptionsComeFirst "CONF-1" "`[options]` behind a door is read and ignored";
     KeyCaseMatters "CONF-1" "keys are lower-case";
     NoComments "CONF-1" "comments are lines";
     UnknownKeyAccepted "CONF-2" "an unknown key is ignored";
@@ -238,6 +240,7 @@ deviations! {
     LastStageNotLogged "LOG-4" "the last stage is not logged";
     DiscardsAlwaysLogged "LOG-4" "discards are logged without `-D`";
     FloodLogged "LOG-4" "every first hit and every timeout of a flood is logged";
+    FloodSilencesForEver "LOG-4" "after a flood no first hit and no timeout is logged any more";
     SyslogIgnored "LOG-1" "`UseSyslog` is ignored";
     SyslogAsDaemon "LOG-1" "the syslog facility is daemon, not user";
     DebugIgnored "LOG-4" "`-D` is ignored";
@@ -251,8 +254,11 @@ deviations! {
     SecondAccepted "PROC-2" "a second instance on the same pid file runs";
     ReloadDropsKnocks "PROC-3" "a reload discards all knocks";
     KnocksSurviveChange "PROC-3" "a knock survives a change of its door";
+    KnocksSurviveSmallChange "PROC-3" "a knock survives a change of `Target`, ignored ports or later commands";
     BadReloadEnds "PROC-3" "a bad configuration ends a running daemon";
     HupEnds "PROC-3" "SIGHUP ends the daemon";
+    ReloadForgetsRepeats "SEQ-5" "a repeat is a new hit after a reload";
+    ReloadForgetsTimeouts "PROC-3" "after a reload only the first door's knocks time out";
     HupIgnored "PROC-3" "SIGHUP is ignored";
     StatusIsTheSignal "PROC-4" "the exit status is the signal's number";
     DirectivesWin "PROC-5" "directives beat options";

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::{
-    daemon::{Daemon, Post},
+    daemon::{Daemon, Knock, Post},
     deviation::{Deviation as D, Deviations},
     disk::{Disk, plain},
     old,
     once::{self, Place},
-    words::{Door, Sequences, What},
+    words::{Commands, Door, Sequences, What},
 };
 
 /// What keeps these doors from being used: one-time files that are missing, or shared (ONCE-7, ONCE-11).
@@ -72,7 +72,13 @@ impl Daemon {
             let namesakes = self.posts[..new].iter().filter(|other| other.door.name == post.door.name).count();
             let partner = (0..old.len()).filter(|place| old[*place].door.name == post.door.name).nth(namesakes);
             if let Some(partner) = partner {
-                let same = old[partner].door == post.door && sequences[partner] == present(post);
+                let mut before = old[partner].door.clone();
+                if self.is.on(D::KnocksSurviveSmallChange) {
+                    let Door { target, ignored, cmd_timeout, v4, v6, .. } = post.door.clone();
+                    let v4 = Commands { start: before.v4.start, ..v4 };
+                    before = Door { target, ignored, cmd_timeout, v4, v6, ..before };
+                }
+                let same = before == post.door && sequences[partner] == present(post);
                 if same && !self.is.on(D::ReloadDropsKnocks) || self.is.on(D::KnocksSurviveChange) {
                     places[partner] = Some(new);
                 }
@@ -83,7 +89,8 @@ impl Daemon {
             self.knocks.values().filter(|knock| places[knock.door].is_none()).map(|knock| knock.number).collect();
         lost.into_iter().for_each(|knock| self.discard(knock, "PROC-3"));
         self.posts = new;
-        self.memory.renumber(&places);
+        let kept = if self.is.on(D::ReloadForgetsRepeats) { vec![None; places.len()] } else { places.clone() };
+        self.memory.renumber(&kept);
         self.renumber(&places);
         if self.is.on(D::ReloadForgetsStops) {
             self.jobs.forget_open();
@@ -94,7 +101,9 @@ impl Daemon {
         let place = |door: usize| places.get(door).copied().flatten().unwrap_or(door);
         self.knocks.values_mut().for_each(|knock| knock.door = place(knock.door));
         self.at = self.knocks.values().map(|knock| ((knock.door, knock.source), knock.number)).collect();
-        self.timeouts = self.knocks.values().map(|knock| (knock.due, knock.door, knock.number)).collect();
+        let times_out = |knock: &&Knock| knock.door == 0 || !self.is.on(D::ReloadForgetsTimeouts);
+        let knocks = self.knocks.values().filter(times_out);
+        self.timeouts = knocks.map(|knock| (knock.due, knock.door, knock.number)).collect();
     }
 
     /// Ends in order: stop commands run now, and the daemon is gone when the last command has ended (CMD-7, PROC-4).

@@ -74,7 +74,7 @@ impl Limit {
         if !matches!(event.what, What::Stage(1) | What::Timeout { .. }) || is.on(D::FloodLogged) {
             return (true, first);
         }
-        if self.ends.is_none_or(|ends| event.time >= ends) {
+        if self.ends.is_none_or(|ends| event.time >= ends && !is.on(D::FloodSilencesForEver)) {
             self.ends = Some(event.time.after(SECOND));
             self.admitted = 0;
         }
