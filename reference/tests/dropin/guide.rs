@@ -81,7 +81,7 @@ fn replaced(machine: &Machine, steps: &[String]) {
 
 #[test]
 fn the_guide_replaces_0_8_with_iptables_and_takes_it_back() {
-    let config = with(&example("iptables/knockd.conf"), "Cmd_Timeout     = 30", "Cmd_Timeout     = 3");
+    let config = with(&example("iptables/knockd.conf"), "Cmd_Timeout     = 30", "Cmd_Timeout     = 6");
     let machine = with_0_8(&config, &example("iptables/firewall.sh"));
     let steps = steps();
     replaced(&machine, &steps);
@@ -89,7 +89,7 @@ fn the_guide_replaces_0_8_with_iptables_and_takes_it_back() {
     assert!(machine.runs("ls /run/knockd-back 2>&1 || :").contains("No such file"), "the way back was stopped");
 
     // A door that would stay open for an hour is shut by the restart that takes the override, and by the end.
-    machine.runs("sed -i 's/= 3$/= 3600/' /etc/knockd.conf; systemctl reload knockd");
+    machine.runs("sed -i 's/= 6$/= 3600/' /etc/knockd.conf; systemctl reload knockd");
     machine.wait_for_text("/var/log/knockd.log", "re-reading config file: /etc/knockd.conf");
     machine.opens(NEW, &FIRST);
     machine.runs(keep);
@@ -103,7 +103,7 @@ fn the_guide_replaces_0_8_with_iptables_and_takes_it_back() {
     machine.world.captures();
     machine.opens(NEW, &FIRST);
 
-    machine.runs("sed -i 's/= 3600$/= 3/' /etc/knockd.conf");
+    machine.runs("sed -i 's/= 3600$/= 6/' /etc/knockd.conf");
     machine.runs(back);
     machine.world.captures();
     assert!(!machine.lets_in(), "the end has shut the door");
@@ -115,7 +115,7 @@ fn the_guide_replaces_0_8_with_iptables_and_takes_it_back() {
 
 #[test]
 fn the_guide_replaces_0_8_with_nftables_and_undoes_itself() {
-    let rules = with(&example("nftables/firewall.nft"), "timeout 30s", "timeout 4s");
+    let rules = with(&example("nftables/firewall.nft"), "timeout 30s", "timeout 6s");
     let machine = with_0_8(&example("nftables/knockd.conf"), &format!("nft -f - <<'END'\n{rules}\nEND\n"));
     let steps = steps();
     // What would stop the way back is left out, as by somebody who is locked out.
@@ -143,7 +143,7 @@ fn the_readme_installs_it_anew() {
     let install = with(&install, "target/release/knock ", &format!("{NEW} "));
 
     let machine = Machine::new();
-    let rules = with(&example("nftables/firewall.nft"), "timeout 30s", "timeout 4s");
+    let rules = with(&example("nftables/firewall.nft"), "timeout 30s", "timeout 6s");
     machine.runs(&format!("nft -f - <<'END'\n{rules}\nEND\n"));
     machine.runs(&format!("cd {}\n{install}", root.display()));
     let said = machine.runs(&format!("export PATH=/usr/local/sbin:$PATH\n{start}"));
