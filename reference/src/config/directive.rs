@@ -138,6 +138,13 @@ mod tests {
     }
 
     #[test]
+    fn all_names_are_told() {
+        let names: Vec<_> = Directive::names().collect();
+        assert_eq!(names.len(), NAMES.len());
+        assert!(names.contains(&"Sequence") && names.contains(&"Stop_Command_6"), "{names:?}");
+    }
+
+    #[test]
     fn every_name_is_understood_in_any_case() {
         for (name, directive) in NAMES {
             assert_eq!(Directive::named(name.to_uppercase().as_bytes()), Some(directive), "{name}");

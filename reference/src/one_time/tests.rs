@@ -122,3 +122,38 @@ proptest! {
         prop_assert_eq!(marked, text);
     }
 }
+
+/// What is looked at together is no more than a line: neither its end nor what follows may be taken for another.
+#[test]
+fn many_marks_hide_no_line() {
+    let marks = "#".repeat(100);
+    for (pieces, passed, lines) in [
+        (vec![format!("{marks}{marks}\n7000\n")], 201, 1),
+        (vec![format!("{marks}\n7000,8000,9000 {marks}\n")], 101, 1),
+        (vec![marks.clone(), format!("\n7{marks}{marks}")], 1, 1),
+    ] {
+        let mut used_up = UsedUp::default();
+        let last = pieces.iter().map(|piece| used_up.pass_over(piece.as_bytes())).last();
+        assert_eq!((last, used_up.lines), (Some(passed), lines), "{pieces:?}");
+    }
+}
+
+/// Nobody could tell the speed of memory by what is passed over.
+#[test]
+fn used_lines_are_looked_at_together() {
+    let text = "#1\n".repeat(50);
+    let (bytes, following) = (text.as_bytes().first_chunk(), text.as_bytes()[1..].first_chunk());
+    assert_eq!(ends_of_used_lines(bytes.expect("enough"), following.expect("enough")), Some(42));
+}
+
+#[test]
+fn the_first_byte_of_a_line_is_told_wherever_the_text_begins() {
+    let text = b"#1\n 7000\n8000\n";
+    let mut used_up = UsedUp::default();
+    let passed = used_up.pass_over(text);
+    for file in [OneTime::after(UsedUp::default(), text.to_vec()), OneTime::after(used_up, text[passed..].to_vec())] {
+        let (lines, _) = read_on(file.clone(), &[]);
+        let first_bytes: Vec<u8> = lines.iter().map(|line| file.first_byte(line)).collect();
+        assert_eq!(first_bytes, b" 8");
+    }
+}
