@@ -22,6 +22,7 @@ pub mod ledger;
 pub mod model;
 pub mod mutants;
 pub mod names;
+mod parallel;
 pub mod pattern;
 pub mod report;
 pub mod run;

@@ -5,8 +5,6 @@ use std::{
     collections::BTreeSet,
     num::NonZeroUsize,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::atomic::{AtomicUsize, Ordering},
-    thread,
     time::{Duration, Instant},
 };
 
@@ -15,6 +13,7 @@ use crate::{
     case::Case,
     check::{self, Problem},
     ledger::Deviation,
+    parallel,
     subject::{Broken, Subject},
     transcript::Transcript,
 };
@@ -63,27 +62,11 @@ pub fn run<'a>(
     jobs: NonZeroUsize,
     done: &(dyn Fn(&Judged<'a>) + Sync),
 ) -> Vec<Judged<'a>> {
-    let next = AtomicUsize::new(0);
-    let worker = || {
-        let mut judged = Vec::new();
-        loop {
-            let place = next.fetch_add(1, Ordering::Relaxed);
-            let Some(case) = cases.get(place) else { return judged };
-            let one = one(case, subject);
-            done(&one);
-            judged.push((place, one));
-        }
-    };
-    let mut judged: Vec<(usize, Judged<'a>)> = thread::scope(|scope| {
-        let workers: Vec<_> = (0..jobs.get().min(cases.len())).map(|_| scope.spawn(worker)).collect();
-        // A worker catches what a subject throws; what it throws itself is a defect that must be seen.
-        workers
-            .into_iter()
-            .flat_map(|worker| worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-            .collect()
-    });
-    judged.sort_by_key(|(place, _)| *place);
-    judged.into_iter().map(|(_, judged)| judged).collect()
+    parallel::each(cases.len(), jobs, |place| {
+        let judged = one(&cases[place], subject);
+        done(&judged);
+        judged
+    })
 }
 
 /// Carries one case to the subject and judges it. What the subject throws is a broken world.

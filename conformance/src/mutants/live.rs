@@ -4,13 +4,9 @@
 //! the case that it names fails it for the reason that it names, lest a script that breaks everything be taken for one
 //! that breaks one thing. A failure on a machine that is too busy is no word about anybody.
 
+use std::num::NonZeroUsize;
 #[cfg(target_os = "linux")]
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
-use std::{
-    num::NonZeroUsize,
-    sync::atomic::{AtomicUsize, Ordering},
-    thread,
-};
 
 use super::{
     Fault,
@@ -21,6 +17,7 @@ use crate::{
     case::Case,
     check::Problem,
     model::Model,
+    parallel,
     run::{self, Outcome},
     subject::{Broken, Subject},
 };
@@ -82,29 +79,13 @@ pub fn matrix<'a>(
     let mut order: Vec<usize> = (0..cases.len()).collect();
     order.sort_by_key(|place| std::cmp::Reverse(cases[*place].timeline.end));
     let asking = Asking { scripts, unbroken, broken, whole, done };
-    let next = AtomicUsize::new(0);
-    let worker = || {
-        let mut answers = Vec::new();
-        loop {
-            let Some(&place) = order.get(next.fetch_add(1, Ordering::Relaxed)) else { return Ok(answers) };
-            let lost = |broken: Broken| {
-                // Nobody needs the rest.
-                next.store(order.len(), Ordering::Relaxed);
-                Broken(format!("{}: {broken}", cases[place].id))
-            };
-            answers.push((place, asking.ask(cases[place]).map_err(lost)?));
-        }
-    };
-    let answers = thread::scope(|scope| {
-        let workers: Vec<_> = (0..jobs.get().min(cases.len())).map(|_| scope.spawn(worker)).collect();
-        let join = |worker: thread::ScopedJoinHandle<'_, Result<Vec<(usize, Answer)>, Broken>>| {
-            worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        };
-        workers.into_iter().map(join).collect::<Result<Vec<_>, _>>()
+    let answers = parallel::try_each(order.len(), jobs, |turn| {
+        let case = cases[order[turn]];
+        asking.ask(case).map_err(|broken| Broken(format!("{}: {broken}", case.id)))
     })?;
-    let mut matrix = Matrix { scripts, cases, unbroken: Vec::new(), catches: Vec::new() };
-    let mut answers = answers.concat();
+    let mut answers: Vec<(usize, Answer)> = order.into_iter().zip(answers).collect();
     answers.sort_by_key(|(place, _)| *place);
+    let mut matrix = Matrix { scripts, cases, unbroken: Vec::new(), catches: Vec::new() };
     for (case, answer) in answers {
         match answer {
             Answer::Fails(problems) => matrix.unbroken.push((case, problems)),

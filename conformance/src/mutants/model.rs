@@ -1,6 +1,6 @@
 //! Mutants of the naive [`Model`]: each is the model with one [`Deviation`], in virtual time.
 
-use std::{num::NonZeroUsize, sync::atomic::AtomicUsize, sync::atomic::Ordering, thread};
+use std::num::NonZeroUsize;
 
 use serde::Deserialize;
 
@@ -9,6 +9,7 @@ use crate::{
     case::Case,
     check,
     model::{Deviation, Model},
+    parallel,
     subject::{Precision, Subject},
 };
 
@@ -29,26 +30,14 @@ pub struct Matrix<'a> {
 #[must_use]
 pub fn matrix<'a>(cases: &'a [Case], jobs: NonZeroUsize, done: &(dyn Fn() + Sync)) -> Matrix<'a> {
     let cases = judgeable(cases);
-    let next = AtomicUsize::new(0);
-    let worker = || {
-        let mut rows = Vec::new();
-        while let Some(mutant) = Deviation::ALL.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let asked = |case: &Case| !is_long(case) || names(case, *mutant);
-            let catches = (0..cases.len()).filter(|&place| asked(cases[place]) && catches(cases[place], *mutant));
-            rows.push((*mutant, catches.collect()));
-            done();
-        }
-        rows
-    };
-    let mut rows: Vec<(Deviation, Vec<usize>)> = thread::scope(|scope| {
-        let workers: Vec<_> = (0..jobs.get()).map(|_| scope.spawn(worker)).collect();
-        // A mutant must not end the suite: what it throws is a defect that must be seen.
-        let join = |worker: thread::ScopedJoinHandle<'_, _>| {
-            worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        };
-        workers.into_iter().flat_map(join).collect()
+    let rows = parallel::each(Deviation::ALL.len(), jobs, |row| {
+        let mutant = Deviation::ALL[row];
+        let asked = |case: &Case| !is_long(case) || names(case, mutant);
+        let catches = (0..cases.len()).filter(|&place| asked(cases[place]) && catches(cases[place], mutant));
+        let catches = catches.collect();
+        done();
+        (mutant, catches)
     });
-    rows.sort_by_key(|(mutant, _)| *mutant);
     Matrix { cases, rows }
 }
 

@@ -140,20 +140,25 @@ pub fn installed(settings: &Settings) -> Result<(live::Live, NonZeroUsize), Brok
     let has_daemon = settings.daemon.is_some() || settings.adapter.is_some() || settings.client.is_none();
     let daemon = settings.daemon.clone().or_else(|| has_daemon.then(|| PathBuf::from(&adapter.program)));
     // The package of the C daemon has its client, too, and the ledger tells of both.
-    let is_built_in = settings.adapter.as_ref().is_none_or(|file| Adapter::is_built_in(file));
-    let is_installed = settings.daemon.is_none() && is_built_in && adapter.name == "knockd" && has_daemon;
+    let is_installed =
+        settings.daemon.is_none() && has_built_in_adapter(settings) && adapter.name == "knockd" && has_daemon;
     let client = settings.client.clone().or_else(|| is_installed.then(|| PathBuf::from("knock")));
     let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let jobs = settings.jobs.or_else(|| NonZeroUsize::new(LIVE_JOBS * cores)).unwrap_or(NonZeroUsize::MIN);
     Ok((live::Live::new(adapter, daemon.as_deref(), client.as_deref(), jobs)?, jobs))
 }
 
+/// Whether the adapter is one that is known: a file may call its daemon as it likes, and nothing is known about that one.
+#[cfg(target_os = "linux")]
+fn has_built_in_adapter(settings: &Settings) -> bool {
+    settings.adapter.as_ref().is_none_or(|file| Adapter::is_built_in(file))
+}
+
 /// What is judged, and its built-in ledger: the installed programs are known, any other is a stranger.
 #[cfg(target_os = "linux")]
 fn known(adapter: &str, settings: &Settings) -> (String, Option<&'static str>) {
-    let Settings { daemon, client, adapter: file, .. } = settings;
-    // A file may call its daemon as it likes: nothing is known about that one.
-    let is_built_in = file.as_ref().is_none_or(|file| Adapter::is_built_in(file));
+    let Settings { daemon, client, .. } = settings;
+    let is_built_in = has_built_in_adapter(settings);
     match (adapter, daemon.as_ref().or(client.as_ref())) {
         ("knockd", None) if is_built_in => ("knockd 0.8".to_owned(), Some("knockd-0.8")),
         ("nftables", None) if is_built_in => ("nftables".to_owned(), Some("nftables")),
